@@ -1,0 +1,211 @@
+"""What a cost model is given and what it answers.
+
+An accelerator *is* described by its cost model: a dataflow with its array and buffers, or a table of measured times. A
+new one is one file with one class: a frozen pydantic model with a ``model`` tag, its hardware parameters, and `estimate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from rtsched.workload.layer import Conv, Gemm, LayerBase, Pool, Recurrent
+
+__all__ = ["ENERGY_COMPONENTS", "KINDS", "CostModel", "Costs", "Energy", "LayerKey", "LayerTable"]
+
+KINDS = ("conv", "gemm", "recurrent", "pool", "elementwise", "norm", "softmax", "embedding", "measured")
+"""Layer kinds; a layer's code in `LayerTable.kind` is its index here."""
+
+ENERGY_COMPONENTS = ("mac", "sram", "l2", "dram")
+"""Components that a cost model answers for; switch and idle energy are the engine's."""
+
+
+class Energy(BaseModel):
+    """Energy constants of a platform, relative to one multiply-accumulate.
+
+    Attributes
+    ----------
+    mac_pj : float
+        One int8 multiply-accumulate, 28 nm.
+    l1_per_mac : float
+        One register or L1 access, in units of `mac_pj`.
+    sram_per_mac : float
+        One access to the shared on-chip SRAM (L2), per element, in units of `mac_pj`.
+    dram_per_mac : float
+        One DRAM byte moved, in units of `mac_pj`.
+    source : str
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mac_pj: Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)] = 0.23
+    l1_per_mac: Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)] = 1.68
+    sram_per_mac: Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)] = 18.6
+    dram_per_mac: Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)] = 200.0
+    source: str = "int8 MAC in 28 nm; access ratios as in MAESTRO (Kwon et al., MICRO 2019), assumed for every preset"
+
+    @property
+    def dram_j_per_byte(self) -> float:
+        """Joule per byte moved to or from DRAM."""
+        return self.mac_pj * self.dram_per_mac * 1e-12
+
+
+@dataclass(frozen=True)
+class LayerKey:
+    """Names one layer of a problem.
+
+    Attributes
+    ----------
+    model : str
+        The model; for a Supernet with several subnets ``model/subnet``.
+    layer : str
+    """
+
+    model: str
+    layer: str
+
+
+@dataclass(frozen=True)
+class LayerTable:
+    """Every layer of a problem as columns, so that cost models work on arrays.
+
+    One row is a layer; dimensions that a kind does not have are 1. A `Gemm` has yo = m, k = n, c = k and count = its
+    count; a `Recurrent` has yo = batch, k = gates * hidden, c = input + hidden and count = steps * directions.
+
+    Attributes
+    ----------
+    keys : tuple of LayerKey
+    kind : ndarray of int8, shape (n,)
+        Index into `KINDS`.
+    batch, k, c, y, x, r, s, stride_y, stride_x, yo, xo, groups, count : ndarray of int64, shape (n,)
+        N, output channels, input channels, input rows and columns, kernel rows and columns (not dilated), strides, output
+        rows and columns, groups, repetitions one after the other.
+    transposed : ndarray of int64, shape (n,)
+        1 for transposed convolutions.
+    macs, weights, inputs, outputs : ndarray of int64, shape (n,)
+        Multiply-accumulates and elements of one inference. `weights` counts each once, however many steps re-read it.
+    """
+
+    keys: tuple[LayerKey, ...]
+    kind: np.ndarray
+    batch: np.ndarray
+    k: np.ndarray
+    c: np.ndarray
+    y: np.ndarray
+    x: np.ndarray
+    r: np.ndarray
+    s: np.ndarray
+    stride_y: np.ndarray
+    stride_x: np.ndarray
+    yo: np.ndarray
+    xo: np.ndarray
+    groups: np.ndarray
+    count: np.ndarray
+    transposed: np.ndarray
+    macs: np.ndarray
+    weights: np.ndarray
+    inputs: np.ndarray
+    outputs: np.ndarray
+
+    @classmethod
+    def of(cls, keys: Sequence[LayerKey], layers: Sequence[LayerBase]) -> LayerTable:
+        """Build the table.
+
+        Parameters
+        ----------
+        keys : sequence of LayerKey
+        layers : sequence of LayerBase, same length
+            None of them free.
+        """
+        rows = np.array([_dimensions(layer) for layer in layers], dtype=np.int64).reshape(len(layers), 15)
+        totals = np.array(
+            [(one.macs, one.weight_elements, one.input_elements, one.output_elements) for one in layers], dtype=np.int64
+        ).reshape(len(layers), 4)
+        columns = np.ascontiguousarray(np.concatenate([rows, totals], axis=1).T)
+        return cls(tuple(keys), columns[0].astype(np.int8), *columns[1:])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def _dimensions(layer: LayerBase) -> tuple[int, ...]:
+    """Kind code, then the columns of `LayerTable` from `batch` to `transposed`."""
+    kind = KINDS.index(layer.kind)
+    match layer:
+        case Conv():
+            (y, x), (r, s), (sy, sx), (yo, xo) = layer.size, layer.kernel, layer.stride, layer.output_size
+            n, k, c = layer.batch, layer.out_channels, layer.in_channels
+            return (kind, n, k, c, y, x, r, s, sy, sx, yo, xo, layer.groups, 1, int(layer.transposed))
+        case Pool():
+            (y, x), (r, s), (sy, sx), (yo, xo) = layer.size, layer.kernel, layer.stride, layer.output_size
+            return (kind, layer.batch, layer.channels, layer.channels, y, x, r, s, sy, sx, yo, xo, layer.channels, 1, 0)
+        case Gemm():
+            return (kind, 1, layer.n, layer.k, layer.m, 1, 1, 1, 1, 1, layer.m, 1, 1, layer.count, 0)
+        case Recurrent():
+            k, c = layer.gates * layer.hidden_size, layer.input_size + layer.hidden_size
+            return (kind, 1, k, c, layer.batch, 1, 1, 1, 1, 1, layer.batch, 1, 1, layer.steps * layer.directions, 0)
+        case _:
+            return (kind, *(1,) * 13, 0)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Costs of every layer on one accelerator, on 1..tiles tiles, alone and warm.
+
+    *Warm*: input activations that fit the accelerator's buffer are found there, and output activations that fit stay there.
+
+    Attributes
+    ----------
+    compute_ns : ndarray of float64, shape (n_layers, tiles)
+        Time when memory is infinitely fast; not rounded. NaN where the layer cannot run.
+    dram_bytes, l2_bytes : ndarray of int64, shape (n_layers, tiles)
+        Traffic while the layer runs.
+    fetch_bytes : ndarray of int64, shape (n_layers, tiles)
+        Input activations that warm execution finds on chip: read from DRAM when they are not there.
+    keep_bytes : ndarray of int64, shape (n_layers, tiles)
+        Output activations that stay on chip: written to DRAM when another job displaces them.
+    energy_j : ndarray of float64, shape (n_layers, tiles, 4)
+        By `ENERGY_COMPONENTS`.
+    """
+
+    compute_ns: np.ndarray
+    dram_bytes: np.ndarray
+    l2_bytes: np.ndarray
+    fetch_bytes: np.ndarray
+    keep_bytes: np.ndarray
+    energy_j: np.ndarray
+
+
+class CostModel(Protocol):
+    """Turns layers into costs.
+
+    **Contract**: a pure function of its arguments and its own frozen fields; called once per accelerator when a problem
+    is compiled, for all layers at once.
+    """
+
+    def estimate(self, accelerator: str, tiles: int, layers: LayerTable, energy: Energy) -> Costs:
+        """Estimate every layer.
+
+        Parameters
+        ----------
+        accelerator : str
+            The accelerator's name (tables have rows by name).
+        tiles : int
+            Answer for 1..tiles tiles.
+        layers : LayerTable
+        energy : Energy
+
+        Returns
+        -------
+        Costs
+
+        Raises
+        ------
+        rtsched.errors.InputError
+            When a layer has no cost on any account (a table without it).
+        """
+        ...

@@ -1,0 +1,397 @@
+"""Layers: the smallest unit that is scheduled, described by shape alone.
+
+A layer knows its arithmetic (multiply-accumulates), its parameters and the number of elements that it reads and writes.
+What these cost on an accelerator is the business of :mod:`rtsched.cost`.
+
+Dimensions follow the accelerator literature: N batch, K output channels, C input channels, Y/X input rows and columns,
+R/S kernel rows and columns.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+__all__ = [
+    "Conv",
+    "Elementwise",
+    "Embedding",
+    "Gemm",
+    "Layer",
+    "LayerBase",
+    "Measured",
+    "Norm",
+    "Pool",
+    "Recurrent",
+    "Reshape",
+    "Softmax",
+]
+
+MAX_DIMENSION = 2**31 - 1
+
+Size = Annotated[int, Field(ge=1, le=MAX_DIMENSION, strict=True)]
+Padding = Annotated[int, Field(ge=0, le=MAX_DIMENSION, strict=True)]
+
+
+def _pair(value: Any) -> Any:
+    """Accept one integer for both directions."""
+    return (value, value) if isinstance(value, int) else value
+
+
+def _four(value: Any) -> Any:
+    """Accept one integer for all four sides, or (vertical, horizontal)."""
+    if isinstance(value, int):
+        return (value,) * 4
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        return (value[0], value[1], value[0], value[1])
+    return value
+
+
+Pair = Annotated[tuple[Size, Size], BeforeValidator(_pair)]
+Sides = Annotated[tuple[Padding, Padding, Padding, Padding], BeforeValidator(_four)]
+
+
+class LayerBase(BaseModel):
+    """What every layer has.
+
+    Attributes
+    ----------
+    name : str
+        Unique within its subnet.
+    kind : str
+        Selects the class.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
+    kind: str
+
+    is_free: ClassVar[bool] = False
+    """True for layers that take no time and move no bytes; they are removed when a problem is compiled."""
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return 0
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained parameters, biases included where the layer has them."""
+        return self.weight_elements
+
+    @property
+    def weight_elements(self) -> int:
+        """Weight elements that one inference reads."""
+        return 0
+
+    @property
+    def input_elements(self) -> int:
+        """Activation elements read."""
+        return 0
+
+    @property
+    def output_elements(self) -> int:
+        """Activation elements written."""
+        return 0
+
+
+class _Window(LayerBase):
+    """A kernel that slides over an image: shape arithmetic shared by convolution and pooling."""
+
+    size: Pair
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Sides = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
+    batch: Size = 1
+
+    def _extent(self, axis: int) -> int:
+        """Rows (axis 0) or columns (axis 1) that the dilated kernel covers."""
+        return (self.kernel[axis] - 1) * self.dilation[axis] + 1
+
+    def _output_axis(self, axis: int) -> int:
+        padded = self.size[axis] + self.padding[axis] + self.padding[axis + 2]
+        return (padded - self._extent(axis)) // self.stride[axis] + 1
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Output rows and columns."""
+        return self._output_axis(0), self._output_axis(1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Any:
+        if min(self.output_size) < 1:
+            raise ValueError(f"the kernel {self.kernel} (dilation {self.dilation}) is larger than the padded input {self.size}")
+        return self
+
+
+class Conv(_Window):
+    """Two-dimensional convolution; one-dimensional ones have one row.
+
+    Attributes
+    ----------
+    in_channels, out_channels : int
+        C and K.
+    size : (int, int)
+        Input rows and columns, without padding. One integer stands for both.
+    kernel, stride, dilation : (int, int)
+        Rows and columns.
+    padding : (int, int, int, int)
+        Top, left, bottom, right. One integer stands for all; two for vertical and horizontal.
+    groups : int
+        C and K are split into as many groups; depthwise when it equals C.
+    batch : int
+        N.
+    transposed : bool
+        A transposed (fractionally strided) convolution: the output is ``stride`` times as large.
+    output_padding : (int, int)
+        Rows and columns added to the output of a transposed convolution.
+    bias : bool
+        Counts in `parameters` only.
+    """
+
+    kind: Literal["conv"] = "conv"
+    in_channels: Size
+    out_channels: Size
+    groups: Size = 1
+    transposed: bool = False
+    output_padding: Annotated[tuple[Padding, Padding], BeforeValidator(_pair)] = (0, 0)
+    bias: bool = False
+
+    @model_validator(mode="after")
+    def _groups_divide(self) -> Any:
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ValueError(
+                f"groups {self.groups} must divide in_channels {self.in_channels} and out_channels {self.out_channels}"
+            )
+        return self
+
+    def _output_axis(self, axis: int) -> int:
+        if not self.transposed:
+            return super()._output_axis(axis)
+        grown = (self.size[axis] - 1) * self.stride[axis] + self._extent(axis) + self.output_padding[axis]
+        return grown - self.padding[axis] - self.padding[axis + 2]
+
+    @property
+    def macs(self) -> int:
+        positions = prod(self.size) if self.transposed else prod(self.output_size)
+        return self.batch * positions * self.weight_elements
+
+    @property
+    def weight_elements(self) -> int:
+        return self.out_channels * (self.in_channels // self.groups) * prod(self.kernel)
+
+    @property
+    def parameters(self) -> int:
+        return self.weight_elements + (self.out_channels if self.bias else 0)
+
+    @property
+    def input_elements(self) -> int:
+        return self.batch * self.in_channels * prod(self.size)
+
+    @property
+    def output_elements(self) -> int:
+        return self.batch * self.out_channels * prod(self.output_size)
+
+
+class Gemm(LayerBase):
+    """Matrix product: (m x k) times (k x n), `count` of them.
+
+    Attributes
+    ----------
+    m, n, k : int
+        Rows, columns and depth. A fully connected layer has m = batch, k = inputs, n = outputs.
+    count : int
+        Independent products of this shape (attention heads).
+    has_weights : bool
+        False when both operands are activations, as in attention.
+    bias : bool
+        Counts in `parameters` only.
+    """
+
+    kind: Literal["gemm"] = "gemm"
+    m: Size
+    n: Size
+    k: Size
+    count: Size = 1
+    has_weights: bool = True
+    bias: bool = False
+
+    @property
+    def macs(self) -> int:
+        return self.count * self.m * self.n * self.k
+
+    @property
+    def weight_elements(self) -> int:
+        return self.count * self.k * self.n if self.has_weights else 0
+
+    @property
+    def parameters(self) -> int:
+        return self.weight_elements + (self.count * self.n if self.bias else 0)
+
+    @property
+    def input_elements(self) -> int:
+        second = 0 if self.has_weights else self.k * self.n
+        return self.count * (self.m * self.k + second)
+
+    @property
+    def output_elements(self) -> int:
+        return self.count * self.m * self.n
+
+
+class Recurrent(LayerBase):
+    """A recurrent layer over `steps` time steps; each step is one (batch x (input + hidden)) by (gates * hidden) product.
+
+    Attributes
+    ----------
+    input_size, hidden_size : int
+        Width of the step's input and of the state.
+    gates : int
+        4 for LSTM, 3 for GRU, 1 for a plain recurrent network.
+    steps : int
+        Sequence length.
+    batch : int
+    directions : int
+        2 when it runs over the sequence both ways.
+    """
+
+    kind: Literal["recurrent"] = "recurrent"
+    input_size: Size
+    hidden_size: Size
+    gates: Literal[1, 3, 4] = 4
+    steps: Size
+    batch: Size = 1
+    directions: Literal[1, 2] = 1
+    bias: bool = False
+
+    @property
+    def macs(self) -> int:
+        return self.steps * self.batch * self.weight_elements
+
+    @property
+    def weight_elements(self) -> int:
+        return self.directions * self.gates * self.hidden_size * (self.input_size + self.hidden_size)
+
+    @property
+    def parameters(self) -> int:
+        return self.weight_elements + (self.directions * self.gates * self.hidden_size if self.bias else 0)
+
+    @property
+    def input_elements(self) -> int:
+        return self.steps * self.batch * self.input_size
+
+    @property
+    def output_elements(self) -> int:
+        return self.steps * self.batch * self.directions * self.hidden_size
+
+
+class Pool(_Window):
+    """Maximum or average over a sliding window; a global pooling has kernel = size."""
+
+    kind: Literal["pool"] = "pool"
+    channels: Size
+
+    @property
+    def input_elements(self) -> int:
+        return self.batch * self.channels * prod(self.size)
+
+    @property
+    def output_elements(self) -> int:
+        return self.batch * self.channels * prod(self.output_size)
+
+
+class Elementwise(LayerBase):
+    """Activation functions, additions, products: `operands` inputs of `elements` each, one output.
+
+    An `operands` of 2 is a residual addition.
+    """
+
+    kind: Literal["elementwise"] = "elementwise"
+    elements: Size
+    operands: Size = 1
+
+    @property
+    def input_elements(self) -> int:
+        return self.operands * self.elements
+
+    @property
+    def output_elements(self) -> int:
+        return self.elements
+
+
+class Norm(LayerBase):
+    """Batch, layer, instance or group normalisation with a scale and a shift per channel."""
+
+    kind: Literal["norm"] = "norm"
+    elements: Size
+    channels: Size
+
+    @property
+    def weight_elements(self) -> int:
+        return 2 * self.channels
+
+    @property
+    def input_elements(self) -> int:
+        return self.elements
+
+    @property
+    def output_elements(self) -> int:
+        return self.elements
+
+
+class Softmax(LayerBase):
+    """Softmax over `elements` values in all."""
+
+    kind: Literal["softmax"] = "softmax"
+    elements: Size
+
+    @property
+    def input_elements(self) -> int:
+        return self.elements
+
+    @property
+    def output_elements(self) -> int:
+        return self.elements
+
+
+class Embedding(LayerBase):
+    """Table look-up: `lookups` rows of `width` elements out of a table of `rows`."""
+
+    kind: Literal["embedding"] = "embedding"
+    rows: Size
+    width: Size
+    lookups: Size
+
+    @property
+    def parameters(self) -> int:
+        return self.rows * self.width
+
+    @property
+    def weight_elements(self) -> int:
+        return self.lookups * self.width
+
+    @property
+    def output_elements(self) -> int:
+        return self.lookups * self.width
+
+
+class Measured(LayerBase):
+    """A layer known by its name alone; its costs come from a table."""
+
+    kind: Literal["measured"] = "measured"
+
+
+class Reshape(LayerBase):
+    """Reshape, transpose, concatenation and the like: free, and removed when a problem is compiled."""
+
+    kind: Literal["reshape"] = "reshape"
+    is_free: ClassVar[bool] = True
+
+
+Layer = Annotated[
+    Conv | Gemm | Recurrent | Pool | Elementwise | Norm | Softmax | Embedding | Measured | Reshape,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,151 @@
+"""Models: subnets of blocks of layers.
+
+A plain network is one subnet of one block. A dynamic one has blocks that may be skipped (SkipNet), blocks after which it
+may stop (early exit), or several subnets of which one is chosen per inference (a Supernet such as Once-for-All).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rtsched.workload.layer import Layer, LayerBase
+
+__all__ = ["Block", "Model", "Subnet"]
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Layers = Annotated[tuple[Layer, ...], Field(min_length=1)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Block(_Frozen):
+    """Consecutive layers that are executed together or not at all.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+    skip : float
+        Probability that an inference skips the block.
+    exit : float
+        Probability that an inference which executed the block ends after it.
+    """
+
+    layers: Layers
+    skip: Probability = 0.0
+    exit: Probability = 0.0
+
+
+Blocks = Annotated[tuple[Block, ...], Field(min_length=1)]
+
+
+def _one_of(owner: Any, *names: str) -> None:
+    given = [name for name in names if getattr(owner, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"give exactly one of {', '.join(names)}; got {' and '.join(given) or 'none'}")
+
+
+class Subnet(_Frozen):
+    """One variant of a model.
+
+    Attributes
+    ----------
+    name : str
+    layers, blocks : tuple
+        Exactly one of them: plain layers, or blocks.
+    accuracy : float, optional
+        Task accuracy in per cent, as published: what is given up by choosing a lighter subnet.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    layers: Layers | None = None
+    blocks: Blocks | None = None
+    accuracy: Annotated[float, Field(ge=0.0, le=100.0, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Subnet:
+        _one_of(self, "layers", "blocks")
+        seen: set[str] = set()
+        for layer in self.all_layers:
+            if layer.name in seen:
+                raise ValueError(f"subnet {self.name!r} has two layers named {layer.name!r}")
+            seen.add(layer.name)
+        costly = [block for block in self.all_blocks if any(not layer.is_free for layer in block.layers)]
+        if not costly:
+            raise ValueError(f"subnet {self.name!r} has no layer that takes time")
+        if costly[0].skip > 0:
+            raise ValueError(f"subnet {self.name!r}: its first block cannot be skipped, or an inference could be empty")
+        return self
+
+    @cached_property
+    def all_blocks(self) -> tuple[Block, ...]:
+        """Its blocks, whichever way it was written."""
+        return self.blocks if self.blocks is not None else (Block(layers=self.layers or ()),)
+
+    @cached_property
+    def all_layers(self) -> tuple[LayerBase, ...]:
+        """Its layers in order, skippable ones included."""
+        return tuple(layer for block in self.all_blocks for layer in block.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates when nothing is skipped."""
+        return sum(layer.macs for layer in self.all_layers)
+
+    @property
+    def parameters(self) -> int:
+        """Trained parameters."""
+        return sum(layer.parameters for layer in self.all_layers)
+
+
+class Model(_Frozen):
+    """A network: exactly one of `layers`, `blocks` and `subnets`.
+
+    Attributes
+    ----------
+    name : str
+    source : str
+        Where its shape comes from.
+    layers, blocks : tuple
+        A network with one variant.
+    subnets : tuple of Subnet
+        The variants of a Supernet, the largest first.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    source: str = ""
+    layers: Layers | None = None
+    blocks: Blocks | None = None
+    subnets: Annotated[tuple[Subnet, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Model:
+        _one_of(self, "layers", "blocks", "subnets")
+        names = [subnet.name for subnet in self.variants]
+        if len(set(names)) != len(names):
+            raise ValueError(f"model {self.name!r} has subnets of the same name: {', '.join(names)}")
+        macs = [subnet.macs for subnet in self.variants]
+        if macs[0] < max(macs):
+            raise ValueError(f"model {self.name!r}: the largest subnet stands first; {names[0]!r} has {macs[0]} MACs of {max(macs)}")
+        return self
+
+    @cached_property
+    def variants(self) -> tuple[Subnet, ...]:
+        """Its subnets; one, named like the model, when it is no Supernet."""
+        if self.subnets is not None:
+            return self.subnets
+        return (Subnet(name=self.name, layers=self.layers, blocks=self.blocks),)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the largest subnet."""
+        return self.variants[0].macs
+
+    @property
+    def parameters(self) -> int:
+        """Trained parameters of the largest subnet."""
+        return self.variants[0].parameters

@@ -1,0 +1,55 @@
+"""Build of the compiled core; everything else is in pyproject.toml.
+
+RTSCHED_BUILD selects the mode: ``release`` (default), ``debug`` (bounds, overflow and initialisation checks) or ``trace``
+(line tracing of the .pyx files, for coverage).
+"""
+
+import os
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+MODES = {
+    "release": {},
+    "debug": {"boundscheck": True, "overflowcheck": True, "initializedcheck": True, "nonecheck": True},
+    "trace": {"boundscheck": True, "linetrace": True, "binding": True},
+}
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": False,
+    "embedsignature": True,
+    "freethreading_compatible": True,
+}
+
+mode = os.environ.get("RTSCHED_BUILD", "release")
+if mode not in MODES:
+    raise SystemExit(f"RTSCHED_BUILD must be one of {', '.join(MODES)}, got {mode!r}")
+
+# No fused multiply-add and no reassociation: simulated numbers are the same on every machine.
+compile_args = ["-O3" if mode == "release" else "-O1", "-ffp-contract=off", "-fno-math-errno"]
+macros = [("CYTHON_TRACE_NOGIL", "1")] if mode == "trace" else []
+
+extensions = [
+    Extension(
+        ".".join(source.with_suffix("").parts),
+        [str(source)],
+        extra_compile_args=compile_args,
+        define_macros=macros,
+    )
+    for source in sorted(Path("rtsched/_core").glob("*.pyx"))
+]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        compiler_directives=DIRECTIVES | MODES[mode],
+        shared_utility_qualified_name="rtsched._core._shared_utility",
+        # cythonize compares time stamps, not directives.
+        force=mode != "release",
+        nthreads=os.cpu_count() or 1,
+    )
+)
