@@ -77,6 +77,8 @@ class Subnet(_Frozen):
         costly = [block for block in self.all_blocks if any(not layer.is_free for layer in block.layers)]
         if not costly:
             raise ValueError(f"subnet {self.name!r} has no layer that takes time")
+        if any(block.skip or block.exit for block in self.all_blocks if block not in costly):
+            raise ValueError(f"subnet {self.name!r}: a block with skip or exit needs a layer that takes time")
         if costly[0].skip > 0:
             raise ValueError(f"subnet {self.name!r}: its first block cannot be skipped, or an inference could be empty")
         return self
