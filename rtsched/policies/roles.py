@@ -10,7 +10,7 @@ Native roles (:mod:`rtsched._core.roles`) follow the same contracts in typed Cyt
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -49,6 +49,7 @@ class Mapper(Role):
         What a tuner may change, in the state that `start` returns; `parameter_names` names the entries.
     """
 
+    is_contract: ClassVar[bool] = True
     is_rescored: bool = False
     waits: bool = False
     estimate_tiles: int = 1
@@ -109,6 +110,8 @@ class Dropper(Role):
 
     **Contract.** Called first at a decision point with a ready job.
     """
+
+    is_contract: ClassVar[bool] = True
 
     def drop(self, state: StateView) -> np.ndarray:
         """Return the rows of the ready jobs to drop, each once, in the order in which they shall end."""

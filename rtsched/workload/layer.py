@@ -323,15 +323,24 @@ class Elementwise(LayerBase):
 
 
 class Norm(LayerBase):
-    """Batch, layer, instance or group normalisation with a scale and a shift per channel."""
+    """Batch, layer, instance or group normalisation with a scale and a shift per channel.
+
+    Attributes
+    ----------
+    elements : int
+    channels : int
+    has_weights : bool
+        False without scale and shift, as in local response normalisation.
+    """
 
     kind: Literal["norm"] = "norm"
     elements: Size
     channels: Size
+    has_weights: bool = True
 
     @property
     def weight_elements(self) -> int:
-        return 2 * self.channels
+        return 2 * self.channels if self.has_weights else 0
 
     @property
     def input_elements(self) -> int:

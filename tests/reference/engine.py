@@ -209,13 +209,14 @@ class Simulator:
         displaced = []
         for tile in tiles:
             other = self.on_tile[accelerator][tile]
-            if other is not None and other is not job and other not in displaced:
+            if other is None or other is job or other in displaced:
+                continue
+            if not other.has_ended and other.is_resident and other.accelerator == accelerator and tile in other.tiles:
                 displaced.append(other)
         for other in displaced:
-            if not other.has_ended and other.is_resident and other.accelerator == accelerator:
-                option = self.problem.option_first[accelerator] + len(other.tiles) - 1
-                moved += int(self.problem.costs["keep_bytes"][other.last_layer, option])
-                other.is_resident = False
+            option = self.problem.option_first[accelerator] + len(other.tiles) - 1
+            moved += int(self.problem.costs["keep_bytes"][other.last_layer, option])
+            other.is_resident = False
         return moved
 
     def charge(self, job, cost, switch_bytes):

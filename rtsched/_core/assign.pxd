@@ -1,0 +1,22 @@
+"""The default assignment: greedy over scores, or by static keys."""
+
+from libc.stdint cimport uint64_t
+
+from rtsched._core.roles cimport DispatchList, NativeMapper
+from rtsched._core.state cimport State
+
+
+cdef struct Greedy:
+    # Scratch memory of one run.
+    double *scores
+    int n_scores  # capacity
+    uint64_t *idle  # bit set of accelerators with tiles that are not promised yet
+    int *promised  # [accelerator]: tiles given away within this decision; all 0 between decisions
+
+
+cdef int init(Greedy *g, const State *s) except -1 nogil
+cdef void release(Greedy *g) noexcept nogil
+# Append dispatches: repeat { the best pair with a score above -inf that fits } until none is left, or once if rescored.
+cdef int by_score(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatches) except -1 nogil
+# The same for static keys, from s.ranked; what is dispatched has left it.
+cdef int by_key(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatches) except -1 nogil

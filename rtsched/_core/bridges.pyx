@@ -1,0 +1,255 @@
+"""Bridges from the native contracts to Python roles; each call takes the GIL, hands over the view and checks the answer."""
+
+from libc.stdint cimport int64_t
+
+from rtsched._core.roles cimport (
+    FORM_ASSIGN,
+    FORM_KEY,
+    FORM_SCORE,
+    NOTE_JOB_END,
+    NOTE_LAYER_END,
+    NOTE_RELEASE,
+    DispatchList,
+    RowList,
+    WindowSums,
+    add_row,
+)
+from rtsched._core.view cimport Dispatches, StateView, make_view
+
+import numpy as np
+
+from rtsched._core.roles import ContractError
+
+
+def _overrides(role, name):
+    """Whether a Python role has its own `name`: neither missing nor inherited from the contract's base class."""
+    method = getattr(type(role), name, None)
+    if method is None:
+        return False
+    owner = next(one for one in type(role).__mro__ if name in vars(one))
+    return not vars(owner).get("is_contract", False)
+
+
+def _name(role):
+    return type(role).__name__
+
+
+cdef class PythonMapper(NativeMapper):
+    cdef object role, parameters
+    cdef object call_score, call_key, call_assign, call_tiles, call_block
+    cdef StateView view
+    cdef Dispatches dispatches
+    cdef const State *s
+
+    def __init__(self, role):
+        forms = [name for name in ("score", "key", "assign") if _overrides(role, name)]
+        if len(forms) != 1:
+            raise TypeError(f"mapper {_name(role)} must define exactly one of score, key and assign; it has {', '.join(forms) or 'none'}")
+        self.role = role
+        self.form = {"score": FORM_SCORE, "key": FORM_KEY, "assign": FORM_ASSIGN}[forms[0]]
+        self.call_score, self.call_key, self.call_assign = (getattr(role, name, None) for name in ("score", "key", "assign"))
+        self.call_tiles, self.call_block = role.tiles, role.block
+        self.is_rescored, self.waits = role.is_rescored, role.waits
+        self.estimate_tiles = role.estimate_tiles
+        if self.estimate_tiles < 1:
+            raise ValueError(f"mapper {_name(role)}: estimate_tiles must be at least 1, got {role.estimate_tiles}")
+        self.has_tiles, self.has_block = _overrides(role, "tiles"), _overrides(role, "block")
+        for name, bit in (("on_release", NOTE_RELEASE), ("on_layer_end", NOTE_LAYER_END), ("on_job_end", NOTE_JOB_END)):
+            if _overrides(role, name):
+                self.notes |= <int>bit
+
+    cpdef object parameter_vector(self):
+        return self.role.parameters
+
+    cdef int key(self, const State *s, int slot, int64_t *key) except -1 nogil:
+        with gil:
+            answer = self.call_key(self.view, s.jobs[slot].ready_row)
+            try:
+                key[0] = int(answer)
+            except (OverflowError, ValueError, TypeError) as error:
+                raise ContractError(f"{_name(self.role)}.key must answer an integer that fits 64 bits, got {answer!r}") from error
+        return 0
+
+    cdef int score(self, const State *s, double *out, bint *is_pairs) except -1 nogil:
+        with gil:
+            return self.copy_scores(s, out, is_pairs, np.asarray(self.call_score(self.view), dtype=np.float64))
+
+    cdef int copy_scores(self, const State *s, double *out, bint *is_pairs, scores) except -1:
+        cdef Py_ssize_t i
+        cdef const double[::1] flat
+        if scores.ndim == 2 and scores.shape[0] == s.n_ready and scores.shape[1] == s.t.n_accelerators:
+            is_pairs[0] = True
+        elif not (scores.ndim == 1 and scores.shape[0] == s.n_ready):
+            raise ContractError(
+                f"{_name(self.role)}.score must answer shape ({s.n_ready},) or ({s.n_ready}, {s.t.n_accelerators}), got {scores.shape}"
+            )
+        flat = scores if scores.ndim == 1 and scores.flags.c_contiguous else np.ascontiguousarray(scores).reshape(-1)
+        for i in range(flat.shape[0]):
+            out[i] = flat[i]
+        return 0
+
+    cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:
+        with gil:
+            self.dispatches.target = dispatches
+            self.call_assign(self.view, self.dispatches)
+        return 0
+
+    cdef int tiles(self, const State *s, int slot, int accelerator) except -1 nogil:
+        cdef int answer
+        with gil:
+            answer = self.call_tiles(self.view, s.jobs[slot].ready_row, accelerator)
+            if answer < 1:
+                raise ContractError(f"{_name(self.role)}.tiles must answer at least 1, got {answer}")
+        return answer
+
+    cdef int block(self, const State *s, int slot, int accelerator) except -1 nogil:
+        cdef int answer
+        with gil:
+            answer = self.call_block(self.view, s.jobs[slot].ready_row, accelerator)
+            if answer < 1:
+                raise ContractError(f"{_name(self.role)}.block must answer at least 1, got {answer}")
+        return answer
+
+    cdef int on_release(self, const State *s, int slot) except -1 nogil:
+        with gil:
+            self.role.on_release(self.view, s.jobs[slot].task, s.jobs[slot].frame)
+        return 0
+
+    cdef int on_layer_end(self, const State *s, int slot) except -1 nogil:
+        with gil:
+            self.role.on_layer_end(self.view, s.jobs[slot].task, s.jobs[slot].frame)
+        return 0
+
+    cdef int on_job_end(self, const State *s, int slot, int status) except -1 nogil:
+        with gil:
+            self.role.on_job_end(self.view, s.jobs[slot].task, s.jobs[slot].frame, status)
+        return 0
+
+
+cdef class PythonDropper(NativeDropper):
+    cdef object role
+    cdef StateView view
+
+    cdef int drop(self, const State *s, RowList *rows) except -1 nogil:
+        with gil:
+            for row in self.role.drop(self.view):
+                if not 0 <= row < s.n_ready:
+                    raise ContractError(f"{_name(self.role)}.drop answered row {row}; there are {s.n_ready} ready jobs")
+                add_row(rows, s.ready[<int>row])
+        return 0
+
+
+cdef class PythonSelector(NativeSelector):
+    cdef object role
+    cdef StateView view
+
+    cdef int select(self, const State *s, int slot) except -1 nogil:
+        cdef int answer
+        with gil:
+            answer = self.role.select(self.view, s.jobs[slot].ready_row)
+            if answer < 0:
+                raise ContractError(f"{_name(self.role)}.select must answer a subnet from 0, got {answer}")
+        return answer
+
+
+cdef class PythonRegulator(NativeRegulator):
+    cdef object role
+    cdef StateView view
+
+    cdef int regulate(self, const State *s, double *caps) except -1 nogil:
+        cdef int i
+        cdef const double[::1] answer
+        with gil:
+            given = np.ascontiguousarray(self.role.regulate(self.view), dtype=np.float64)
+            if given.shape != (s.memory.n_active,):
+                raise ContractError(f"{_name(self.role)}.regulate must answer shape ({s.memory.n_active},), got {given.shape}")
+            answer = given
+            for i in range(s.memory.n_active):
+                caps[i] = answer[i]
+        return 0
+
+
+class Window:
+    """What happened in a tuning window.
+
+    Attributes
+    ----------
+    start_ns, end_ns : int
+    n_ended, n_violated : ndarray of int64, shape (n_tasks,)
+        Jobs that ended in the window, suppressed ones included, and those of them that were late, dropped or suppressed.
+    energy_j, worst_energy_j : ndarray of float64, shape (n_tasks,)
+        Energy of the ended jobs, and of their layers each on its most energy-hungry option.
+    """
+
+    __slots__ = ("end_ns", "energy_j", "n_ended", "n_violated", "start_ns", "worst_energy_j")
+
+
+cdef class PythonTuner(NativeTuner):
+    cdef object role
+
+    def __init__(self, role):
+        self.role = role
+        if int(role.window_ns) < 1:
+            raise ValueError(f"tuner {_name(role)}: window_ns must be at least 1, got {role.window_ns}")
+        self.window_ns = role.window_ns
+
+    cdef int tune(self, const WindowSums *w, double *parameters, int n_parameters) except -1 nogil:
+        cdef int i
+        with gil:
+            window = Window()
+            window.start_ns, window.end_ns = w.start_ns, w.end_ns
+            window.n_ended = np.array([w.n_ended[i] for i in range(w.n_tasks)], dtype=np.int64)
+            window.n_violated = np.array([w.n_violated[i] for i in range(w.n_tasks)], dtype=np.int64)
+            window.energy_j = np.array([w.energy_j[i] for i in range(w.n_tasks)])
+            window.worst_energy_j = np.array([w.worst_energy_j[i] for i in range(w.n_tasks)])
+            vector = np.array([parameters[i] for i in range(n_parameters)])
+            self.role.tune(window, vector)
+            if vector.shape != (n_parameters,) or not np.isfinite(vector).all():
+                raise ContractError(f"{_name(self.role)}.tune must leave {n_parameters} finite parameters, got {vector}")
+            for i in range(n_parameters):
+                parameters[i] = vector[i]
+        return 0
+
+
+cdef NativeMapper bridge_mapper(object role, const State *s, object owner, object problem):
+    cdef PythonMapper bridge
+    if isinstance(role, NativeMapper):
+        return role
+    bridge = PythonMapper(role)
+    bridge.view = make_view(s, owner, problem, bridge.estimate_tiles)
+    bridge.dispatches = Dispatches.__new__(Dispatches)
+    bridge.dispatches.s = s
+    return bridge
+
+
+cdef NativeDropper bridge_dropper(object role, const State *s, object owner, object problem, int estimate_tiles):
+    cdef PythonDropper bridge
+    if role is None or isinstance(role, NativeDropper):
+        return role
+    bridge = PythonDropper()
+    bridge.role, bridge.view = role, make_view(s, owner, problem, estimate_tiles)
+    return bridge
+
+
+cdef NativeSelector bridge_selector(object role, const State *s, object owner, object problem, int estimate_tiles):
+    cdef PythonSelector bridge
+    if role is None or isinstance(role, NativeSelector):
+        return role
+    bridge = PythonSelector()
+    bridge.role, bridge.view = role, make_view(s, owner, problem, estimate_tiles)
+    return bridge
+
+
+cdef NativeRegulator bridge_regulator(object role, const State *s, object owner, object problem, int estimate_tiles):
+    cdef PythonRegulator bridge
+    if role is None or isinstance(role, NativeRegulator):
+        return role
+    bridge = PythonRegulator()
+    bridge.role, bridge.view = role, make_view(s, owner, problem, estimate_tiles)
+    return bridge
+
+
+cdef NativeTuner bridge_tuner(object role):
+    if role is None or isinstance(role, NativeTuner):
+        return role
+    return PythonTuner(role)

@@ -1,0 +1,67 @@
+"""The event loop of one run."""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from rtsched._core.assign cimport Greedy
+from rtsched._core.heap cimport Heap
+from rtsched._core.record cimport Record
+from rtsched._core.roles cimport (
+    DispatchList,
+    NativeDropper,
+    NativeMapper,
+    NativeRegulator,
+    NativeSelector,
+    NativeTuner,
+    RowList,
+)
+from rtsched._core.state cimport State, TableOwner
+from rtsched._core.types cimport CostRow, Job
+
+
+cdef class Engine:
+    cdef State s
+    cdef Record record
+    cdef Greedy greedy
+    cdef Heap releases  # by time: the next frame of each root task, and triggered children
+    cdef DispatchList dispatches
+    cdef RowList rows
+    cdef double *caps
+    cdef int32_t *child_first  # [task]: children of task are child[child_first[task]] to child[child_first[task + 1]]
+    cdef int32_t *child
+    cdef double *parameters
+    cdef int n_parameters
+    cdef int64_t next_window_ns
+    cdef bint has_changed  # the running set, since the last sharing
+    cdef bint is_window_end
+    cdef readonly bint is_done
+    cdef readonly int64_t end_ns  # of the run; -1 until it is closed
+    cdef TableOwner tables
+    cdef NativeMapper mapper
+    cdef NativeDropper dropper
+    cdef NativeSelector selector
+    cdef NativeRegulator regulator
+    cdef NativeTuner tuner
+    cdef object parameter_array
+
+    cdef int step(self, int64_t n_events) except -1 nogil
+    cdef int64_t next_time_ns(self) noexcept nogil
+    cdef int events(self) except -1 nogil
+    cdef int decide(self) except -1 nogil
+    cdef int drop_jobs(self) except -1 nogil
+    cdef int map_jobs(self) except -1 nogil
+    cdef int regulate(self) except -1 nogil
+    cdef int schedule_root(self, int task, int64_t frame, int64_t previous_ns) except -1 nogil
+    cdef int release(self, int task, int64_t frame) except -1 nogil
+    cdef int make_ready(self, int slot) except -1 nogil
+    cdef void remove_ready(self, int slot) noexcept nogil
+    cdef int dispatch(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil
+    cdef int refuse(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil
+    cdef int choose_subnet(self, int slot) except -1 nogil
+    cdef void start_layer(self, int slot, int accelerator, uint64_t tiles, int n_tiles, int block_end) noexcept nogil
+    cdef int64_t switch_bytes(self, int slot, int accelerator, uint64_t tiles, int64_t fetch_bytes) noexcept nogil
+    cdef void charge(self, Job *job, const CostRow *cost, int64_t switch_bytes) noexcept nogil
+    cdef int complete(self, int place) except -1 nogil
+    cdef int end_job(self, int slot, int status, int64_t finish_ns) except -1 nogil
+    cdef int suppress(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil
+    cdef int end_window(self) except -1 nogil
+    cdef int cut(self) except -1 nogil

@@ -1,0 +1,536 @@
+"""The event loop: completions, releases, window ends, then one decision. docs/engine.md has the rules."""
+
+from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from rtsched._core cimport assign, draws, heap, memory, record, state
+from rtsched._core.bridges cimport bridge_dropper, bridge_mapper, bridge_regulator, bridge_selector, bridge_tuner
+from rtsched._core.heap cimport Entry
+from rtsched._core.roles cimport FORM_ASSIGN, FORM_KEY, NOTE_JOB_END, NOTE_LAYER_END, NOTE_RELEASE, Dispatch
+from rtsched._core.state cimport TableOwner, cost_of
+from rtsched._core.types cimport (
+    ARRIVAL_CHILD,
+    ARRIVAL_PERIODIC,
+    ENERGY_SWITCH,
+    N_ENERGY,
+    NEVER_NS,
+    STATUS_DROPPED,
+    STATUS_LATE,
+    STATUS_MET,
+    STATUS_SUPPRESSED,
+    STATUS_UNFINISHED,
+    CostRow,
+    Job,
+    Running,
+    Tables,
+)
+
+import numpy as np
+
+from rtsched._core.roles import ContractError
+
+
+cdef extern from *:
+    """
+    #define RTSCHED_LOWEST_BIT(x) __builtin_ctzll(x)
+    #define RTSCHED_POPCOUNT(x) __builtin_popcountll(x)
+    """
+    int lowest_bit "RTSCHED_LOWEST_BIT" (uint64_t x) noexcept nogil
+    int popcount "RTSCHED_POPCOUNT" (uint64_t x) noexcept nogil
+
+
+cdef inline uint64_t lowest(uint64_t bits, int n) noexcept nogil:
+    # The n lowest bits that are set, or all.
+    cdef uint64_t chosen = 0
+    while n > 0 and bits:
+        chosen |= bits & (~bits + 1)
+        bits &= bits - 1
+        n -= 1
+    return chosen
+
+
+cdef inline int64_t ceiling(double duration_ns) noexcept nogil:
+    # Durations round up to whole ns, at least 1.
+    cdef int64_t whole = <int64_t>duration_ns
+    if <double>whole < duration_ns:
+        whole += 1
+    return whole if whole > 1 else 1
+
+
+cdef class Engine:
+    """One run of a policy over the frames of a seed.
+
+    Parameters
+    ----------
+    problem : rtsched.problem.Problem
+    seed : int
+        0 to 2**64 - 1.
+    mapper, dropper, selector, regulator, tuner : object
+        What the roles' `start` returned; None for absent ones. Native objects or Python ones.
+    keeps_layers : bool
+        Record every executed layer.
+    """
+
+    def __cinit__(self, problem, seed, mapper, dropper=None, selector=None, regulator=None, tuner=None, bint keeps_layers=False):
+        cdef int task
+        self.end_ns = -1
+        heap.init(&self.releases, False)
+        self.tables = TableOwner(problem)
+        state.init(&self.s, &self.tables.tables, seed)
+        record.init(&self.record, &self.s, keeps_layers)
+        assign.init(&self.greedy, &self.s)
+        self.mapper = bridge_mapper(mapper, &self.s, self, problem)
+        tiles = self.mapper.estimate_tiles
+        self.dropper = bridge_dropper(dropper, &self.s, self, problem, tiles)
+        self.selector = bridge_selector(selector, &self.s, self, problem, tiles)
+        self.regulator = bridge_regulator(regulator, &self.s, self, problem, tiles)
+        self.tuner = bridge_tuner(tuner)
+        self.next_window_ns = NEVER_NS if tuner is None else self.tuner.window_ns
+        self.bind_parameters()
+        self.bind_children(problem.task_parent)
+        self.caps = <double *>calloc(self.s.t.n_places, sizeof(double))
+        if self.caps == NULL:
+            raise MemoryError(f"no memory for {self.s.t.n_places} caps")
+        for task in range(self.s.t.n_tasks):
+            if self.s.t.task_arrival[task] != ARRIVAL_CHILD:
+                self.schedule_root(task, 0, 0)
+
+    def __dealloc__(self):
+        state.release(&self.s)
+        record.release(&self.record)
+        assign.release(&self.greedy)
+        heap.release(&self.releases)
+        free(self.dispatches.items)
+        free(self.rows.slots)
+        free(self.caps)
+        free(self.child_first)
+        free(self.child)
+
+    def bind_parameters(self):
+        cdef double[::1] vector
+        if self.tuner is None:
+            return
+        self.parameter_array = self.mapper.parameter_vector()
+        if self.parameter_array is None or len(self.parameter_array) == 0:
+            raise ContractError("a tuner needs a mapper with parameters; this one has none")
+        vector = self.parameter_array
+        self.parameters, self.n_parameters = &vector[0], len(vector)
+
+    def bind_children(self, parents):
+        cdef int i
+        n = self.s.t.n_tasks
+        order = np.argsort(parents, kind="stable")
+        children = [int(task) for task in order if parents[task] >= 0]
+        self.child_first = <int32_t *>calloc(n + 1, sizeof(int32_t))
+        self.child = <int32_t *>calloc(n, sizeof(int32_t))
+        if self.child_first == NULL or self.child == NULL:
+            raise MemoryError(f"no memory for {n} tasks")
+        for i, task in enumerate(children):
+            self.child[i] = task
+            self.child_first[<int>parents[task] + 1] += 1
+        for i in range(n):
+            self.child_first[i + 1] += self.child_first[i]
+
+    def advance(self, int64_t n_events):
+        """Go on for about `n_events` events without the GIL; return True when the run is over."""
+        if not self.is_done:
+            with nogil:
+                self.step(n_events)
+        return self.is_done
+
+    def close(self):
+        """End the run where it stands: jobs in flight are unfinished. Then `results` may be read."""
+        if self.end_ns < 0:
+            self.cut()
+            # The views of Python roles hold the engine; let go of the cycle.
+            self.mapper = self.dropper = self.selector = self.regulator = self.tuner = None
+        return self
+
+    @property
+    def now_ns(self):
+        """Simulated time."""
+        return self.s.now_ns
+
+    @property
+    def n_layers(self):
+        """Layers completed so far."""
+        return self.record.n_layers
+
+    def results(self):
+        """Return a dictionary of arrays and numbers; `jobs` and `layers` are bytes of JobRecord and LayerRecord."""
+        cdef int i
+        return {
+            "jobs": record.job_bytes(&self.record),
+            "layers": record.layer_bytes(&self.record) if self.record.keeps_layers else None,
+            "task_energy_j": np.array([self.record.task_energy_j[i] for i in range(self.s.t.n_tasks * N_ENERGY)]),
+            "busy_ns": np.array([self.record.busy_ns[i] for i in range(self.s.t.n_places)], dtype=np.int64),
+            "served_bytes": self.record.served_bytes + self.record.partial_bytes,
+            "n_layers": self.record.n_layers,
+            "n_switches": self.record.n_switches,
+            "n_migrations": self.record.n_migrations,
+            "n_events": self.record.n_events,
+            "end_ns": self.end_ns,
+        }
+
+    cdef int step(self, int64_t n_events) except -1 nogil:
+        cdef int64_t time_ns
+        cdef int64_t until = self.record.n_events + n_events
+        while self.record.n_events < until:
+            time_ns = self.next_time_ns()
+            if time_ns > self.s.t.end_ns:
+                self.is_done = True
+                break
+            self.s.now_ns = time_ns
+            self.events()
+            if time_ns < self.s.t.end_ns:
+                self.decide()
+        return 0
+
+    cdef int64_t next_time_ns(self) noexcept nogil:
+        # NEVER_NS when nothing can happen any more.
+        cdef int64_t time_ns = NEVER_NS
+        cdef int place = memory.first_to_finish(&self.s.memory)
+        if place >= 0:
+            time_ns = self.s.memory.finish_ns[place]
+        elif self.releases.n == 0 and self.s.n_ready == 0:
+            return NEVER_NS
+        if self.releases.n > 0 and self.releases.entries[0].key < time_ns:
+            time_ns = self.releases.entries[0].key
+        return time_ns if time_ns < self.next_window_ns else self.next_window_ns
+
+    cdef int events(self) except -1 nogil:
+        cdef Entry entry
+        cdef int place = memory.first_to_finish(&self.s.memory)
+        while place >= 0 and self.s.memory.finish_ns[place] == self.s.now_ns:
+            self.complete(place)
+            self.record.n_events += 1
+            place = memory.first_to_finish(&self.s.memory)
+        while self.releases.n > 0 and self.releases.entries[0].key == self.s.now_ns:
+            entry = heap.pop(&self.releases)
+            self.release(entry.task, entry.frame)
+            self.record.n_events += 1
+        if self.s.now_ns == self.next_window_ns:
+            self.end_window()
+            self.record.n_events += 1
+        return 0
+
+    cdef int decide(self) except -1 nogil:
+        if self.dropper is not None and self.s.n_ready > 0:
+            self.drop_jobs()
+        if self.s.n_ready > 0 and self.s.n_idle > 0:
+            self.map_jobs()
+        if self.has_changed or self.is_window_end:
+            if self.regulator is not None and self.s.memory.n_active > 0:
+                self.regulate()
+            memory.rerate(&self.s.memory, self.s.now_ns)
+            self.has_changed = self.is_window_end = False
+        return 0
+
+    cdef int drop_jobs(self) except -1 nogil:
+        cdef int i, slot
+        self.rows.n = 0
+        self.dropper.drop(&self.s, &self.rows)
+        for i in range(self.rows.n):
+            slot = self.rows.slots[i]
+            if self.s.jobs[slot].ready_row < 0:
+                with gil:
+                    raise ContractError("the dropper named a job twice, or one that is not ready")
+            self.remove_ready(slot)
+            self.end_job(slot, STATUS_DROPPED, self.s.now_ns)
+        return 0
+
+    cdef int map_jobs(self) except -1 nogil:
+        cdef int i
+        cdef Dispatch *d
+        while True:
+            self.dispatches.n = 0
+            if self.mapper.form == FORM_ASSIGN:
+                self.mapper.assign(&self.s, &self.dispatches)
+            elif self.mapper.form == FORM_KEY:
+                assign.by_key(&self.greedy, &self.s, self.mapper, &self.dispatches)
+            else:
+                assign.by_score(&self.greedy, &self.s, self.mapper, &self.dispatches)
+            for i in range(self.dispatches.n):
+                d = &self.dispatches.items[i]
+                self.dispatch(d.slot, d.accelerator, d.n_tiles, d.n_layers)
+            if self.dispatches.n == 0 or not self.mapper.is_rescored or self.s.n_ready == 0 or self.s.n_idle == 0:
+                break
+        return 0
+
+    cdef int regulate(self) except -1 nogil:
+        cdef int i, place
+        cdef int n = self.s.memory.n_active
+        for i in range(n):
+            self.caps[i] = INFINITY
+        self.regulator.regulate(&self.s, self.caps)
+        for i in range(n):
+            place = self.s.memory.active[i]
+            if not self.caps[i] > 0.0:
+                with gil:
+                    raise ContractError(
+                        f"cap of the layer on accelerator {self.s.memory.running[place].accelerator} must be above 0 or inf, "
+                        f"got {self.caps[i]} bytes per ns"
+                    )
+            memory.set_cap(&self.s.memory, place, self.caps[i])
+        return 0
+
+    cdef int schedule_root(self, int task, int64_t frame, int64_t previous_ns) except -1 nogil:
+        cdef int64_t time_ns
+        if self.s.t.task_arrival[task] == ARRIVAL_PERIODIC:
+            time_ns = draws.periodic_release_ns(&self.s.t, self.s.seed, task, frame)
+        else:
+            time_ns = previous_ns + draws.poisson_gap_ns(&self.s.t, self.s.seed, task, frame)
+        if time_ns < self.s.t.duration_ns:
+            heap.push(&self.releases, Entry(time_ns, 0, frame, task, -1))
+        return 0
+
+    cdef int release(self, int task, int64_t frame) except -1 nogil:
+        cdef const Tables *t = &self.s.t
+        cdef int slot = state.new_job(&self.s)
+        cdef Job *job = &self.s.jobs[slot]
+        job.task, job.frame = task, frame
+        job.release_ns = job.last_end_ns = self.s.now_ns
+        job.deadline_ns = self.s.now_ns + t.task_deadline_ns[task]
+        job.priority = draws.priority_of(t, self.s.seed, task, frame)
+        job.layer = draws.first_layer(t, self.s.seed, task, frame, t.model_first_subnet[t.task_model[task]])
+        job.start_ns = job.accelerator = job.subnet = job.last_layer = job.ready_row = -1
+        if t.task_arrival[task] != ARRIVAL_CHILD:
+            self.schedule_root(task, frame + 1, self.s.now_ns)
+        if self.mapper.notes & NOTE_RELEASE:
+            self.mapper.on_release(&self.s, slot)
+        state.enqueue(&self.s, slot)
+        if self.s.queue_head[task] == slot:
+            self.make_ready(slot)
+        return 0
+
+    cdef int make_ready(self, int slot) except -1 nogil:
+        state.append_ready(&self.s, slot)
+        if self.mapper.form == FORM_KEY:
+            self.mapper.key(&self.s, slot, &self.s.jobs[slot].key)
+            state.rank(&self.s, slot)
+        return 0
+
+    cdef void remove_ready(self, int slot) noexcept nogil:
+        state.remove_ready(&self.s, slot)
+        heap.remove(&self.s.ranked, slot)
+
+    cdef int dispatch(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
+        cdef Job *job = &self.s.jobs[slot]
+        cdef uint64_t left, tiles
+        if (
+            job.ready_row < 0 or accelerator < 0 or accelerator >= self.s.t.n_accelerators or n_tiles < 1 or n_layers < 1
+            or n_tiles > self.s.n_free[accelerator]
+        ):
+            return self.refuse(slot, accelerator, n_tiles, n_layers)
+        if job.subnet < 0:
+            self.choose_subnet(slot)
+        if cost_of(&self.s, job.layer, accelerator, n_tiles).t_iso_ns == 0:
+            return self.refuse(slot, accelerator, n_tiles, n_layers)
+        self.remove_ready(slot)
+        # First the tiles that the job last held, then the lowest free ones.
+        left = self.s.free_tiles[accelerator]
+        tiles = left & job.tiles if job.accelerator == accelerator else 0
+        left &= ~tiles
+        tiles = lowest(tiles, n_tiles)
+        tiles |= lowest(left, n_tiles - popcount(tiles))
+        state.take_tiles(&self.s, accelerator, tiles, n_tiles)
+        self.start_layer(slot, accelerator, tiles, n_tiles, job.layer + n_layers)
+        return 0
+
+    cdef int refuse(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
+        cdef const Job *job = &self.s.jobs[slot]
+        with gil:
+            what = f"dispatch of task {job.task} frame {job.frame} to {n_tiles} tiles of accelerator {accelerator} for {n_layers} layers"
+            if job.ready_row < 0:
+                raise ContractError(f"{what}: the job is not ready")
+            if accelerator < 0 or accelerator >= self.s.t.n_accelerators:
+                raise ContractError(f"{what}: there are {self.s.t.n_accelerators} accelerators")
+            if n_tiles < 1 or n_layers < 1:
+                raise ContractError(f"{what}: tiles and layers must be at least 1")
+            if n_tiles > self.s.n_free[accelerator]:
+                raise ContractError(f"{what}: {self.s.n_free[accelerator]} tiles are free")
+            raise ContractError(f"{what}: layer {job.layer} cannot run there")
+
+    cdef int choose_subnet(self, int slot) except -1 nogil:
+        cdef Job *job = &self.s.jobs[slot]
+        cdef int model = self.s.t.task_model[job.task]
+        cdef int first = self.s.t.model_first_subnet[model]
+        cdef int n = self.s.t.model_first_subnet[model + 1] - first
+        cdef int choice = 0
+        if self.selector is not None and n > 1:
+            choice = self.selector.select(&self.s, slot)
+            if choice < 0 or choice >= n:
+                with gil:
+                    raise ContractError(f"subnet {choice} of task {job.task} frame {job.frame}: its model has {n}")
+        job.subnet = choice
+        job.layer = draws.first_layer(&self.s.t, self.s.seed, job.task, job.frame, first + choice)
+        return 0
+
+    cdef void start_layer(self, int slot, int accelerator, uint64_t tiles, int n_tiles, int block_end) noexcept nogil:
+        cdef Job *job = &self.s.jobs[slot]
+        cdef const CostRow *cost = cost_of(&self.s, job.layer, accelerator, n_tiles)
+        cdef int place = self.s.t.option_first[accelerator] + lowest_bit(tiles)
+        cdef Running *r = &self.s.memory.running[place]
+        cdef int i
+        r.t_ns, r.switch_bytes = cost.t_iso_ns, 0
+        r.demand_bytes_per_ns, r.l2_demand_bytes_per_ns = cost.demand_bytes_per_ns, cost.l2_demand_bytes_per_ns
+        if self.s.t.has_switch:
+            r.switch_bytes = self.switch_bytes(slot, accelerator, tiles, cost.fetch_bytes)
+            if r.switch_bytes > 0:
+                r.t_ns += ceiling(<double>r.switch_bytes / self.s.t.port_bytes_per_ns[accelerator])
+        if job.start_ns >= 0 and job.n_tiles != n_tiles:
+            r.t_ns += self.s.t.regroup_ns
+        r.bytes = cost.dram_bytes + r.switch_bytes
+        if r.t_ns != cost.t_iso_ns or r.switch_bytes > 0:
+            r.demand_bytes_per_ns = <double>r.bytes / <double>r.t_ns
+            r.l2_demand_bytes_per_ns = <double>cost.l2_bytes / <double>r.t_ns
+        r.remaining_ns = <double>r.t_ns
+        r.since_ns = r.start_ns = self.s.now_ns
+        r.tiles, r.job, r.layer, r.accelerator, r.n_tiles, r.block_end = tiles, slot, job.layer, accelerator, n_tiles, block_end
+        memory.enter(&self.s.memory, place)
+        self.has_changed = True
+        self.charge(job, cost, r.switch_bytes)
+        if job.start_ns < 0:
+            job.start_ns = self.s.now_ns
+        else:
+            job.preemptions += self.s.now_ns > job.last_end_ns
+            self.record.n_migrations += job.accelerator != accelerator
+        job.accelerator, job.tiles, job.n_tiles, job.is_resident = accelerator, tiles, n_tiles, True
+        for i in range(self.s.t.accelerator_tiles[accelerator]):
+            if tiles >> i & 1:
+                self.s.tile_job[self.s.t.option_first[accelerator] + i] = slot
+                self.s.tile_uid[self.s.t.option_first[accelerator] + i] = job.uid
+
+    cdef void charge(self, Job *job, const CostRow *cost, int64_t switch_bytes) noexcept nogil:
+        cdef double *sums = &self.record.task_energy_j[job.task * N_ENERGY]
+        cdef double energy_j
+        cdef int i
+        for i in range(ENERGY_SWITCH):
+            sums[i] += cost.energy_component_j[i]
+        job.energy_j += cost.energy_j
+        if switch_bytes > 0:
+            energy_j = <double>switch_bytes * self.s.t.dram_j_per_byte
+            sums[ENERGY_SWITCH] += energy_j
+            job.energy_j += energy_j
+            self.record.n_switches += 1
+        job.worst_energy_j += self.s.t.layer_worst_energy_j[job.layer]
+        job.isolated_ns += self.s.t.layer_reference_ns[job.layer]
+
+    cdef int64_t switch_bytes(self, int slot, int accelerator, uint64_t tiles, int64_t fetch_bytes) noexcept nogil:
+        # Activations that the incoming job fetches, and that the jobs which it displaces flush.
+        cdef Job *job = &self.s.jobs[slot]
+        cdef Job *other
+        cdef int64_t moved = 0
+        cdef int i, place, other_slot
+        if job.start_ns >= 0 and not (job.is_resident and job.accelerator == accelerator):
+            moved = fetch_bytes
+        for i in range(self.s.t.accelerator_tiles[accelerator]):
+            if not tiles >> i & 1:
+                continue
+            place = self.s.t.option_first[accelerator] + i
+            other_slot = self.s.tile_job[place]
+            if other_slot < 0 or other_slot == slot or self.s.jobs[other_slot].uid != self.s.tile_uid[place]:
+                continue
+            other = &self.s.jobs[other_slot]
+            if other.is_resident and other.accelerator == accelerator and other.tiles >> i & 1:
+                moved += cost_of(&self.s, other.last_layer, accelerator, other.n_tiles).keep_bytes
+                other.is_resident = False
+        return moved
+
+    cdef int complete(self, int place) except -1 nogil:
+        cdef Running *r = &self.s.memory.running[place]
+        cdef int slot = r.job
+        cdef Job *job = &self.s.jobs[slot]
+        cdef int subnet = self.s.t.model_first_subnet[self.s.t.task_model[job.task]] + job.subnet
+        memory.leave(&self.s.memory, place)
+        self.has_changed = True
+        self.record.served_bytes += r.bytes
+        self.record.n_layers += 1
+        record.add_busy(&self.record, &self.s, r, self.s.now_ns)
+        if self.record.keeps_layers:
+            record.add_layer(&self.record, job, r, self.s.now_ns)
+        job.last_end_ns, job.last_layer = self.s.now_ns, r.layer
+        job.layer = draws.next_layer(&self.s.t, self.s.seed, job.task, job.frame, subnet, r.layer)
+        if job.layer >= 0 and job.layer < r.block_end:
+            if self.mapper.notes & NOTE_LAYER_END:
+                self.mapper.on_layer_end(&self.s, slot)
+            self.start_layer(slot, r.accelerator, r.tiles, r.n_tiles, r.block_end)
+            return 0
+        state.give_tiles(&self.s, r.accelerator, r.tiles, r.n_tiles)
+        if self.mapper.notes & NOTE_LAYER_END:
+            self.mapper.on_layer_end(&self.s, slot)
+        if job.layer >= 0:
+            return self.make_ready(slot)
+        return self.end_job(slot, STATUS_MET if self.s.now_ns <= job.deadline_ns else STATUS_LATE, self.s.now_ns)
+
+    cdef int end_job(self, int slot, int status, int64_t finish_ns) except -1 nogil:
+        # Record the end; release or suppress the children; let the task's next frame in.
+        cdef Job *job = &self.s.jobs[slot]
+        cdef int task = job.task
+        cdef int i, child
+        cdef bint was_first = self.s.queue_head[task] == slot
+        record.add_job(&self.record, job, status, finish_ns)
+        state.unqueue(&self.s, slot)
+        if self.mapper.notes & NOTE_JOB_END:
+            self.mapper.on_job_end(&self.s, slot, status)
+        for i in range(self.child_first[task], self.child_first[task + 1]):
+            child = self.child[i]
+            if not draws.is_triggered(&self.s.t, self.s.seed, child, job.frame):
+                continue
+            if status == STATUS_MET or status == STATUS_LATE:
+                heap.push(&self.releases, Entry(self.s.now_ns, 0, job.frame, child, -1))
+            else:
+                self.suppress(child, job.frame, job.deadline_ns, finish_ns)
+        state.free_job(&self.s, slot)
+        if was_first and status != STATUS_UNFINISHED and self.s.queue_head[task] >= 0:
+            self.make_ready(self.s.queue_head[task])
+        return 0
+
+    cdef int suppress(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil:
+        # A triggered child that will never run, and its own triggered children.
+        cdef Job job
+        cdef int i
+        memset(&job, 0, sizeof(Job))
+        job.task, job.frame, job.deadline_ns = task, frame, deadline_ns
+        job.release_ns = job.start_ns = job.subnet = -1
+        job.priority = draws.priority_of(&self.s.t, self.s.seed, task, frame)
+        job.uid = self.s.next_uid
+        self.s.next_uid += 1
+        record.add_job(&self.record, &job, STATUS_SUPPRESSED, finish_ns)
+        for i in range(self.child_first[task], self.child_first[task + 1]):
+            if draws.is_triggered(&self.s.t, self.s.seed, self.child[i], frame):
+                self.suppress(self.child[i], frame, deadline_ns, finish_ns)
+        return 0
+
+    cdef int end_window(self) except -1 nogil:
+        self.record.window.end_ns = self.s.now_ns
+        self.tuner.tune(&self.record.window, self.parameters, self.n_parameters)
+        record.clear_window(&self.record, self.s.now_ns)
+        self.next_window_ns += self.tuner.window_ns
+        self.is_window_end = True
+        return 0
+
+    cdef int cut(self) except -1 nogil:
+        # End the run: at end_ns when jobs are in flight, where it stands when it was stopped early.
+        cdef int i, task
+        cdef const Running *r
+        cdef double left
+        if not self.is_done:
+            self.end_ns = self.s.now_ns
+        elif self.s.n_live > 0:
+            self.end_ns = self.s.t.end_ns
+        else:
+            self.end_ns = max(self.s.now_ns, self.s.t.duration_ns)
+        for i in range(self.s.memory.n_active):
+            r = &self.s.memory.running[self.s.memory.active[i]]
+            left = r.remaining_ns - <double>(self.end_ns - r.since_ns) * r.rate
+            self.record.partial_bytes += <double>r.bytes * (1.0 - left / <double>r.t_ns)
+            record.add_busy(&self.record, &self.s, r, self.end_ns)
+            if self.record.keeps_layers:
+                record.add_layer(&self.record, &self.s.jobs[r.job], r, -1)
+        for task in range(self.s.t.n_tasks):
+            while self.s.queue_head[task] >= 0:
+                self.end_job(self.s.queue_head[task], STATUS_UNFINISHED, -1)
+        return 0

@@ -1,0 +1,37 @@
+"""What a run leaves behind: one record per ended job, one per executed layer on demand, and sums."""
+
+from libc.stdint cimport int64_t
+
+from rtsched._core.roles cimport WindowSums
+from rtsched._core.state cimport State
+from rtsched._core.types cimport Job, JobRecord, LayerRecord, Running
+
+
+cdef struct Record:
+    JobRecord *jobs
+    int64_t n_jobs
+    int64_t job_capacity
+    LayerRecord *layers
+    int64_t n_layer_records
+    int64_t layer_capacity
+    bint keeps_layers
+    double *task_energy_j  # [task * N_ENERGY + component]
+    int64_t *busy_ns  # [place]
+    int64_t served_bytes  # of completed layers
+    double partial_bytes  # of layers that the end of the run cut
+    int64_t n_layers  # completed
+    int64_t n_switches
+    int64_t n_migrations
+    int64_t n_events
+    WindowSums window
+
+
+cdef int init(Record *r, const State *s, bint keeps_layers) except -1 nogil
+cdef void release(Record *r) noexcept nogil
+cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) except -1 nogil
+cdef int add_layer(Record *r, const Job *job, const Running *layer, int64_t finish_ns) except -1 nogil
+cdef void add_busy(Record *r, const State *s, const Running *layer, int64_t until_ns) noexcept nogil
+cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil
+# The records as arrays of bytes, to be seen as structured ones.
+cdef object job_bytes(const Record *r)
+cdef object layer_bytes(const Record *r)

@@ -1,0 +1,116 @@
+"""Growing arrays of records, and the sums of a run and of a tuning window."""
+
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
+
+from rtsched._core.types cimport N_ENERGY, STATUS_MET, STATUS_UNFINISHED, JobRecord, LayerRecord
+
+import numpy as np
+
+
+cdef int init(Record *r, const State *s, bint keeps_layers) except -1 nogil:
+    cdef int n = s.t.n_tasks
+    memset(r, 0, sizeof(Record))
+    r.keeps_layers = keeps_layers
+    r.task_energy_j = <double *>calloc(n * N_ENERGY, sizeof(double))
+    r.busy_ns = <int64_t *>calloc(s.t.n_places, sizeof(int64_t))
+    r.window.n_tasks = n
+    r.window.n_ended = <int64_t *>calloc(n, sizeof(int64_t))
+    r.window.n_violated = <int64_t *>calloc(n, sizeof(int64_t))
+    r.window.energy_j = <double *>calloc(n, sizeof(double))
+    r.window.worst_energy_j = <double *>calloc(n, sizeof(double))
+    if (
+        r.task_energy_j == NULL or r.busy_ns == NULL or r.window.n_ended == NULL or r.window.n_violated == NULL
+        or r.window.energy_j == NULL or r.window.worst_energy_j == NULL
+    ):
+        with gil:
+            raise MemoryError(f"no memory for the sums of {n} tasks")
+    return 0
+
+
+cdef void release(Record *r) noexcept nogil:
+    free(r.jobs)
+    free(r.layers)
+    free(r.task_energy_j)
+    free(r.busy_ns)
+    free(r.window.n_ended)
+    free(r.window.n_violated)
+    free(r.window.energy_j)
+    free(r.window.worst_energy_j)
+    memset(r, 0, sizeof(Record))
+
+
+cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL nogil:
+    cdef int64_t n = 2 * capacity[0] + 256
+    memory = realloc(memory, n * item_bytes)
+    if memory == NULL:
+        with gil:
+            raise MemoryError(f"no memory for {n} records")
+    capacity[0] = n
+    return memory
+
+
+cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) except -1 nogil:
+    cdef JobRecord *row
+    if r.n_jobs == r.job_capacity:
+        r.jobs = <JobRecord *>grown(r.jobs, &r.job_capacity, sizeof(JobRecord))
+    row = &r.jobs[r.n_jobs]
+    r.n_jobs += 1
+    row.release_ns, row.start_ns, row.finish_ns, row.deadline_ns = job.release_ns, job.start_ns, finish_ns, job.deadline_ns
+    row.frame, row.isolated_ns, row.energy_j, row.worst_energy_j = job.frame, job.isolated_ns, job.energy_j, job.worst_energy_j
+    row.uid, row.task, row.preemptions, row.subnet = job.uid, job.task, job.preemptions, job.subnet
+    row.priority, row.status = job.priority, status
+    if status != STATUS_UNFINISHED:
+        r.window.n_ended[job.task] += 1
+        r.window.n_violated[job.task] += status != STATUS_MET
+        r.window.energy_j[job.task] += job.energy_j
+        r.window.worst_energy_j[job.task] += job.worst_energy_j
+    return 0
+
+
+cdef int add_layer(Record *r, const Job *job, const Running *layer, int64_t finish_ns) except -1 nogil:
+    cdef LayerRecord *row
+    if r.n_layer_records == r.layer_capacity:
+        r.layers = <LayerRecord *>grown(r.layers, &r.layer_capacity, sizeof(LayerRecord))
+    row = &r.layers[r.n_layer_records]
+    r.n_layer_records += 1
+    row.start_ns, row.finish_ns, row.tiles, row.switch_bytes = layer.start_ns, finish_ns, layer.tiles, layer.switch_bytes
+    row.uid, row.layer, row.accelerator, row.padding = job.uid, layer.layer, layer.accelerator, 0
+    return 0
+
+
+cdef void add_busy(Record *r, const State *s, const Running *layer, int64_t until_ns) noexcept nogil:
+    cdef int first = s.t.option_first[layer.accelerator]
+    cdef uint64_t tiles = layer.tiles
+    while tiles:
+        if tiles & 1:
+            r.busy_ns[first] += until_ns - layer.start_ns
+        tiles >>= 1
+        first += 1
+
+
+cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil:
+    cdef int n = r.window.n_tasks
+    r.window.start_ns = start_ns
+    memset(r.window.n_ended, 0, n * sizeof(int64_t))
+    memset(r.window.n_violated, 0, n * sizeof(int64_t))
+    memset(r.window.energy_j, 0, n * sizeof(double))
+    memset(r.window.worst_energy_j, 0, n * sizeof(double))
+
+
+cdef object copied(const void *data, int64_t n_bytes):
+    cdef unsigned char[::1] target
+    answer = np.empty(n_bytes, dtype=np.uint8)
+    if n_bytes:
+        target = answer
+        memcpy(&target[0], data, n_bytes)
+    return answer
+
+
+cdef object job_bytes(const Record *r):
+    return copied(r.jobs, r.n_jobs * sizeof(JobRecord))
+
+
+cdef object layer_bytes(const Record *r):
+    return copied(r.layers, r.n_layer_records * sizeof(LayerRecord))

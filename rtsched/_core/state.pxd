@@ -1,0 +1,77 @@
+"""The state of one run: jobs in flight, the ready set, free tiles, and the layers in execution.
+
+**Contract** for roles: everything may be read; nothing may be changed but through what a role answers. `ready` is in no
+particular order (a job that leaves is replaced by the last), but the same in every run of the same input. Pointers are
+valid until the role returns.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from rtsched._core.heap cimport Heap
+from rtsched._core.memory cimport Memory
+from rtsched._core.types cimport CostRow, Job, Tables
+
+
+cdef class TableOwner:
+    # Keeps a problem's arrays alive and C-contiguous while `tables` points into them.
+    cdef Tables tables
+    cdef readonly object problem
+    cdef list arrays
+    cdef const void *pointer(self, str name, object dtype, object shape) except NULL
+
+
+cdef struct State:
+    Tables t
+    Memory memory
+    uint64_t seed
+    int64_t now_ns
+    Job *jobs  # [slot]
+    int n_slots
+    int free_slot  # head of the list of unused slots through next_job; -1 when none
+    int n_live  # jobs released and not ended
+    int32_t next_uid
+    int *ready  # slots of the ready jobs
+    int n_ready
+    Heap ranked  # the ready jobs by key, when the mapper gives keys
+    int *queue_head  # [task]: slot of its earliest job in flight, -1 for none
+    int *queue_tail
+    uint64_t *free_tiles  # [accelerator]: mask
+    int *n_free  # [accelerator]
+    uint64_t *idle  # bit set of accelerators with a free tile
+    int n_idle_words
+    int n_idle  # accelerators with a free tile
+    int *tile_job  # [place]: slot of the last job there, -1 for none
+    int32_t *tile_uid  # [place]: that job's uid, since slots are used again
+
+
+cdef int init(State *s, const Tables *t, uint64_t seed) except -1 nogil
+cdef void release(State *s) noexcept nogil
+# A job in a free slot, zeroed but for uid; -1 with MemoryError set. Moves `jobs`: no pointer survives.
+cdef int new_job(State *s) except -1 nogil
+cdef void free_job(State *s, int slot) noexcept nogil
+cdef void append_ready(State *s, int slot) noexcept nogil
+# Enter a ready job into `ranked` by its key.
+cdef int rank(State *s, int slot) except -1 nogil
+cdef void remove_ready(State *s, int slot) noexcept nogil
+# Jobs of a task in flight, in order of release.
+cdef void enqueue(State *s, int slot) noexcept nogil
+cdef void unqueue(State *s, int slot) noexcept nogil
+cdef void take_tiles(State *s, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil
+cdef void give_tiles(State *s, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil
+
+
+cdef inline const CostRow *cost_of(const State *s, int layer, int accelerator, int n_tiles) noexcept nogil:
+    # n_tiles must be 1 to the accelerator's tiles.
+    return &s.t.costs[<int64_t>layer * s.t.n_options + s.t.option_first[accelerator] + n_tiles - 1]
+
+
+cdef inline int64_t latency_ns(const State *s, int layer, int accelerator, int n_tiles) noexcept nogil:
+    # Estimated isolated time; 0 when the layer cannot run so.
+    if n_tiles < 1 or n_tiles > s.t.accelerator_tiles[accelerator]:
+        return 0
+    return cost_of(s, layer, accelerator, n_tiles).t_iso_ns
+
+
+cdef inline int64_t togo(const State *s, const int64_t *table, int layer, int n_tiles) noexcept nogil:
+    # An entry of togo_mean_ns and its kin; more tiles than any accelerator has count as the most.
+    return table[<int64_t>layer * s.t.max_tiles + (n_tiles if n_tiles < s.t.max_tiles else s.t.max_tiles) - 1]

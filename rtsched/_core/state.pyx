@@ -1,0 +1,222 @@
+"""Jobs in flight in reused slots, the dense ready set, free tiles."""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memset
+
+from rtsched._core cimport heap, memory
+from rtsched._core.heap cimport Entry
+from rtsched._core.types cimport CostRow, Job, Tables
+
+import numpy as np
+
+
+cdef class TableOwner:
+    """A problem's arrays as the C struct that the engine reads."""
+
+    def __cinit__(self, problem):
+        cdef Tables *t = &self.tables
+        self.problem = problem
+        self.arrays = []
+        n_tasks, n_layers, n_accelerators = problem.n_tasks, problem.n_layers, problem.n_accelerators
+        n_blocks, n_subnets = len(problem.block_skip), len(problem.subnet_accuracy)
+        t.n_tasks, t.n_layers, t.n_accelerators = n_tasks, n_layers, n_accelerators
+        t.n_options = t.n_places = int(problem.option_first[n_accelerators])
+        t.max_tiles = int(problem.accelerator_tiles.max())
+        t.duration_ns, t.end_ns = problem.duration_ns, problem.end_ns
+        int32, int64, double = np.int32, np.int64, np.float64
+        t.task_model = <const int32_t *>self.pointer("task_model", int32, (n_tasks,))
+        t.task_arrival = <const int32_t *>self.pointer("task_arrival", int32, (n_tasks,))
+        t.task_rate_hz = <const double *>self.pointer("task_rate_hz", double, (n_tasks,))
+        t.task_offset_ns = <const int64_t *>self.pointer("task_offset_ns", int64, (n_tasks,))
+        t.task_jitter_ns = <const int64_t *>self.pointer("task_jitter_ns", int64, (n_tasks,))
+        t.task_deadline_ns = <const int64_t *>self.pointer("task_deadline_ns", int64, (n_tasks,))
+        t.task_parent = <const int32_t *>self.pointer("task_parent", int32, (n_tasks,))
+        t.task_trigger = <const double *>self.pointer("task_trigger", double, (n_tasks,))
+        n_priorities = int(problem.priority_first[n_tasks])
+        t.priority_first = <const int32_t *>self.pointer("priority_first", int32, (n_tasks + 1,))
+        t.priority_value = <const int32_t *>self.pointer("priority_value", int32, (n_priorities,))
+        t.priority_upto = <const double *>self.pointer("priority_upto", double, (n_priorities,))
+        n_models = len(problem.model_names)
+        t.model_first_subnet = <const int32_t *>self.pointer("model_first_subnet", int32, (n_models + 1,))
+        t.subnet_first_block = <const int32_t *>self.pointer("subnet_first_block", int32, (n_subnets + 1,))
+        t.block_first_layer = <const int32_t *>self.pointer("block_first_layer", int32, (n_blocks + 1,))
+        t.block_draw = <const int32_t *>self.pointer("block_draw", int32, (n_blocks,))
+        t.block_skip = <const double *>self.pointer("block_skip", double, (n_blocks,))
+        t.block_exit = <const double *>self.pointer("block_exit", double, (n_blocks,))
+        t.layer_block = <const int32_t *>self.pointer("layer_block", int32, (n_layers,))
+        if problem.costs.dtype.itemsize != sizeof(CostRow):
+            raise ValueError(f"a cost row has {sizeof(CostRow)} bytes, got {problem.costs.dtype.itemsize}")
+        t.costs = <const CostRow *>self.pointer("costs", problem.costs.dtype, (n_layers, t.n_options))
+        t.layer_worst_energy_j = <const double *>self.pointer("layer_worst_energy_j", double, (n_layers,))
+        t.layer_reference_ns = <const int64_t *>self.pointer("layer_reference_ns", int64, (n_layers,))
+        t.togo_mean_ns = <const int64_t *>self.pointer("togo_mean_ns", int64, (n_layers, t.max_tiles))
+        t.togo_min_ns = <const int64_t *>self.pointer("togo_min_ns", int64, (n_layers, t.max_tiles))
+        t.after_mean_ns = <const int64_t *>self.pointer("after_mean_ns", int64, (n_layers, t.max_tiles))
+        t.after_min_ns = <const int64_t *>self.pointer("after_min_ns", int64, (n_layers, t.max_tiles))
+        t.accelerator_tiles = <const int32_t *>self.pointer("accelerator_tiles", int32, (n_accelerators,))
+        t.option_first = <const int32_t *>self.pointer("option_first", int32, (n_accelerators + 1,))
+        t.port_bytes_per_ns = <const double *>self.pointer("port_bytes_per_ns", double, (n_accelerators,))
+        t.peak_bytes_per_ns, t.l2_bytes_per_ns = problem.peak_bytes_per_ns, problem.l2_bytes_per_ns
+        t.n_efficiency = len(problem.efficiency)
+        t.efficiency = <const double *>self.pointer("efficiency", double, (t.n_efficiency,))
+        t.is_fair, t.has_switch = problem.is_fair, problem.has_switch
+        t.regroup_ns, t.dram_j_per_byte = problem.regroup_ns, problem.dram_j_per_byte
+
+    cdef const void *pointer(self, str name, object dtype, object shape) except NULL:
+        """The address of an attribute's data, after a check of its type and shape."""
+        array = getattr(self.problem, name)
+        if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
+            raise ValueError(f"{name} must be a contiguous array of {dtype} and shape {shape}, got {array.dtype} and {array.shape}")
+        cdef const unsigned char[::1] data = array.reshape(-1).view(np.uint8)
+        self.arrays.append(array)
+        return &data[0]
+
+
+cdef int init(State *s, const Tables *t, uint64_t seed) except -1 nogil:
+    cdef int i, a, n_tiles
+    memset(s, 0, sizeof(State))
+    s.t = t[0]
+    s.seed = seed
+    s.free_slot = -1
+    heap.init(&s.ranked, True)
+    s.n_idle_words = (t.n_accelerators + 63) >> 6
+    s.queue_head = <int *>calloc(t.n_tasks, sizeof(int))
+    s.queue_tail = <int *>calloc(t.n_tasks, sizeof(int))
+    s.free_tiles = <uint64_t *>calloc(t.n_accelerators, sizeof(uint64_t))
+    s.n_free = <int *>calloc(t.n_accelerators, sizeof(int))
+    s.idle = <uint64_t *>calloc(s.n_idle_words, sizeof(uint64_t))
+    s.tile_job = <int *>calloc(t.n_places, sizeof(int))
+    s.tile_uid = <int32_t *>calloc(t.n_places, sizeof(int32_t))
+    memory.init(&s.memory, &s.t)
+    if (
+        s.queue_head == NULL or s.queue_tail == NULL or s.free_tiles == NULL or s.n_free == NULL
+        or s.idle == NULL or s.tile_job == NULL or s.tile_uid == NULL
+    ):
+        with gil:
+            raise MemoryError(f"no memory for {t.n_tasks} tasks and {t.n_places} tiles")
+    for i in range(t.n_tasks):
+        s.queue_head[i] = s.queue_tail[i] = -1
+    for i in range(t.n_places):
+        s.tile_job[i] = -1
+    for a in range(t.n_accelerators):
+        n_tiles = t.accelerator_tiles[a]
+        give_tiles(s, a, ~<uint64_t>0 >> (64 - n_tiles), n_tiles)
+    return 0
+
+
+cdef void release(State *s) noexcept nogil:
+    free(s.jobs)
+    free(s.ready)
+    free(s.queue_head)
+    free(s.queue_tail)
+    free(s.free_tiles)
+    free(s.n_free)
+    free(s.idle)
+    free(s.tile_job)
+    free(s.tile_uid)
+    heap.release(&s.ranked)
+    memory.release(&s.memory)
+    memset(s, 0, sizeof(State))
+
+
+cdef int grow_slots(State *s) except -1 nogil:
+    cdef int i
+    cdef int n = 2 * s.n_slots + 64
+    cdef void *jobs = realloc(s.jobs, n * sizeof(Job))
+    if jobs != NULL:
+        s.jobs = <Job *>jobs
+    cdef void *ready = realloc(s.ready, n * sizeof(int))
+    if ready != NULL:
+        s.ready = <int *>ready
+    if jobs == NULL or ready == NULL:
+        with gil:
+            raise MemoryError(f"no memory for {n} jobs in flight")
+    for i in range(n - 1, s.n_slots - 1, -1):
+        s.jobs[i].next_job = s.free_slot
+        s.free_slot = i
+    s.n_slots = n
+    return 0
+
+
+cdef int new_job(State *s) except -1 nogil:
+    cdef int slot
+    if s.free_slot < 0:
+        grow_slots(s)
+    slot = s.free_slot
+    s.free_slot = s.jobs[slot].next_job
+    memset(&s.jobs[slot], 0, sizeof(Job))
+    s.jobs[slot].uid = s.next_uid
+    s.next_uid += 1
+    s.n_live += 1
+    return slot
+
+
+cdef void free_job(State *s, int slot) noexcept nogil:
+    s.jobs[slot].uid = -1
+    s.jobs[slot].next_job = s.free_slot
+    s.free_slot = slot
+    s.n_live -= 1
+
+
+cdef void append_ready(State *s, int slot) noexcept nogil:
+    s.ready[s.n_ready] = slot
+    s.jobs[slot].ready_row = s.n_ready
+    s.n_ready += 1
+
+
+cdef int rank(State *s, int slot) except -1 nogil:
+    cdef const Job *job = &s.jobs[slot]
+    return heap.push(&s.ranked, Entry(job.key, job.release_ns, job.frame, job.task, slot))
+
+
+cdef void remove_ready(State *s, int slot) noexcept nogil:
+    cdef int row = s.jobs[slot].ready_row
+    cdef int last
+    s.n_ready -= 1
+    last = s.ready[s.n_ready]
+    s.ready[row] = last
+    s.jobs[last].ready_row = row
+    s.jobs[slot].ready_row = -1
+
+
+cdef void enqueue(State *s, int slot) noexcept nogil:
+    cdef int task = s.jobs[slot].task
+    cdef int tail = s.queue_tail[task]
+    s.jobs[slot].previous_job = tail
+    s.jobs[slot].next_job = -1
+    if tail < 0:
+        s.queue_head[task] = slot
+    else:
+        s.jobs[tail].next_job = slot
+    s.queue_tail[task] = slot
+
+
+cdef void unqueue(State *s, int slot) noexcept nogil:
+    cdef int task = s.jobs[slot].task
+    cdef int before = s.jobs[slot].previous_job
+    cdef int after = s.jobs[slot].next_job
+    if before < 0:
+        s.queue_head[task] = after
+    else:
+        s.jobs[before].next_job = after
+    if after < 0:
+        s.queue_tail[task] = before
+    else:
+        s.jobs[after].previous_job = before
+
+
+cdef void take_tiles(State *s, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil:
+    s.free_tiles[accelerator] &= ~tiles
+    s.n_free[accelerator] -= n_tiles
+    if s.n_free[accelerator] == 0:
+        s.idle[accelerator >> 6] &= ~(<uint64_t>1 << (accelerator & 63))
+        s.n_idle -= 1
+
+
+cdef void give_tiles(State *s, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil:
+    if s.n_free[accelerator] == 0:
+        s.idle[accelerator >> 6] |= <uint64_t>1 << (accelerator & 63)
+        s.n_idle += 1
+    s.free_tiles[accelerator] |= tiles
+    s.n_free[accelerator] += n_tiles

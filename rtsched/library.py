@@ -1,0 +1,225 @@
+"""Names to objects: scenarios, platforms and models, built in or from files.
+
+A reference is one of
+
+- the name of a built-in one, such as ``vr_gaming``;
+- the path of a YAML file, or for models of an ONNX file;
+- ``package:NAME/path/inside``, a file inside an installed package, which is not imported;
+- the object itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from rtsched.documents import Document, hint
+from rtsched.errors import InputError
+from rtsched.platform.platform import Platform
+from rtsched.workload import zoo
+from rtsched.workload.model import Model
+from rtsched.workload.scenario import Scenario
+
+__all__ = ["load_model", "load_platform", "load_scenario", "models", "platforms", "scenarios"]
+
+YAML = (".yaml", ".yml")
+PACKAGE = "package:"
+
+Reference = str | os.PathLike[str]
+
+
+def scenarios() -> tuple[str, ...]:
+    """Names of the built-in scenarios, in alphabetical order."""
+    return tuple(_built_in("rtsched.workload", "scenarios"))
+
+
+def platforms() -> tuple[str, ...]:
+    """Names of the built-in platforms, in alphabetical order."""
+    return tuple(_built_in("rtsched.platform", "presets"))
+
+
+def models() -> tuple[str, ...]:
+    """Names of the built-in models, in alphabetical order."""
+    return zoo.names()
+
+
+def load_scenario(ref: Reference | Scenario) -> Scenario:
+    """Load a scenario and the models of its tasks.
+
+    Parameters
+    ----------
+    ref : str, path or Scenario
+        Relative paths inside a file start from the file's folder; inside an object from the current one.
+
+    Returns
+    -------
+    Scenario
+        Every task's model is a `Model`. A platform that was given as a relative path is one from the current folder.
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        One message per fault, those of the models included, all at once.
+    """
+    if isinstance(ref, Scenario):
+        faults: list[str] = []
+        named = {index: task.model for index, task in enumerate(ref.tasks) if isinstance(task.model, str)}
+        found = _load_models(named, Path(), lambda index, fault: faults.append(f"tasks[{index}].model: {fault}"))
+        if faults:
+            raise InputError(faults)
+        return _with_models(ref, found)
+    document = _document(ref, "scenario", _built_in("rtsched.workload", "scenarios"))
+    # Names are resolved before the document is validated, so that the faults of both are reported together.
+    named = _named_models(document.value)
+    found = _load_models(named, document.folder, lambda index, fault: document.fault(("tasks", index, "model"), fault))
+    platform = _platform_of(document)
+    scenario = document.validate(Scenario)
+    return _with_models(scenario, found).model_copy(update={"platform": platform})
+
+
+def load_platform(ref: Reference | Platform) -> Platform:
+    """Load a platform.
+
+    Parameters
+    ----------
+    ref : str, path or Platform
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        One message per fault.
+    """
+    if isinstance(ref, Platform):
+        return ref
+    return _document(ref, "platform", _built_in("rtsched.platform", "presets")).validate(Platform)
+
+
+def load_model(ref: Reference | Model, base: Reference | None = None) -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    ref : str, path or Model
+    base : path, optional
+        Where relative paths start. Default: the current folder.
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        One message per fault.
+    """
+    if isinstance(ref, Model):
+        return ref
+    path = _file(ref, (*YAML, ".onnx"), base)
+    if path is None:
+        return zoo.load(_known("model", os.fspath(ref), {name: name for name in zoo.names()}))
+    if path.suffix.lower() == ".onnx":
+        from rtsched.interop.onnx import load_onnx
+
+        return load_onnx(path).model
+    is_as_written = base is None or os.fspath(ref).startswith(PACKAGE)
+    return Document.read(path, os.fspath(ref) if is_as_written else None).validate(Model)
+
+
+def _built_in(package: str, folder: str) -> dict[str, Path]:
+    """The YAML files of one of this package's folders, by name."""
+    found = (Path(str(one)) for one in files(package).joinpath(folder).iterdir())
+    return {path.stem: path for path in sorted(found) if path.suffix == ".yaml"}
+
+
+def _document(ref: Reference, noun: str, built_in: Mapping[str, Path]) -> Document:
+    path = _file(ref, YAML)
+    if path is None:
+        return Document.read(_known(noun, os.fspath(ref), built_in))
+    return Document.read(path, os.fspath(ref))
+
+
+def _known(noun: str, name: str, known: Mapping[str, Any]) -> Any:
+    if name not in known:
+        raise InputError(f"unknown {noun} {name!r}{hint(name, known, f'known {noun}s')}")
+    return known[name]
+
+
+def _file(ref: Reference, suffixes: Iterable[str], base: Reference | None = None) -> Path | None:
+    """The file that a reference means; None when it is a name."""
+    text = os.fspath(ref)
+    is_packaged = isinstance(ref, str) and text.startswith(PACKAGE)
+    path = Path(base or "", text)
+    if isinstance(ref, str) and not is_packaged and os.sep not in text and path.suffix.lower() not in suffixes:
+        return None
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"{text}: must be a file that ends in {' or '.join(suffixes)}")
+    return _packaged(text) if is_packaged else path
+
+
+def _packaged(text: str) -> Path:
+    """The file that ``package:NAME/path/inside`` means, found without importing the package."""
+    name, _, inside = text.removeprefix(PACKAGE).partition("/")
+    # The finder would import the parents of a dotted name.
+    if not name.isidentifier() or not inside or inside.startswith("/") or ".." in PurePosixPath(inside).parts:
+        raise InputError(f"{text}: must be package:NAME/path/inside, without '..'")
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):  # ValueError: a module without a spec, such as __main__
+        spec = None
+    if spec is None or spec.submodule_search_locations is None:
+        raise InputError(f"{text}: there is no installed package {name!r}")
+    candidates = [Path(folder, inside) for folder in spec.submodule_search_locations]
+    for candidate in candidates:
+        if _is_file(candidate):
+            return candidate
+    raise InputError(f"{text}: no such file in package {name!r}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
+
+
+def _named_models(content: Any) -> dict[int, str]:
+    """The models that tasks name, by task, in a document that may be faulty anywhere."""
+    tasks = content.get("tasks") if isinstance(content, dict) else None
+    rows = enumerate(tasks) if isinstance(tasks, tuple) else ()
+    return {index: task["model"] for index, task in rows if isinstance(task, dict) and isinstance(task.get("model"), str)}
+
+
+def _load_models(named: Mapping[int, str], base: Path, report: Callable[[int, str], None]) -> dict[str, Model]:
+    """The models by reference; those that cannot be loaded are reported with the index of their task."""
+    found: dict[str, Model] = {}
+    for index, ref in named.items():
+        if not ref or ref in found:
+            continue  # the empty name is refused with the document
+        try:
+            found[ref] = load_model(ref, base)
+        except InputError as error:
+            for fault in error.faults:
+                report(index, fault)
+    return found
+
+
+def _with_models(scenario: Scenario, found: Mapping[str, Model]) -> Scenario:
+    tasks = [task.model_copy(update={"model": found[task.model]}) if isinstance(task.model, str) else task for task in scenario.tasks]
+    return scenario.model_copy(update={"tasks": tuple(tasks)})
+
+
+def _platform_of(document: Document) -> str | None:
+    """The platform that a scenario's document names, as a reference that does not depend on the document's folder."""
+    ref = document.value.get("platform") if isinstance(document.value, dict) else None
+    if not isinstance(ref, str) or not ref:
+        return None
+    try:
+        path = _file(ref, YAML, document.folder)
+        if path is None:
+            _known("platform", ref, _built_in("rtsched.platform", "presets"))
+        elif not _is_file(path):
+            raise InputError(f"{path}: no such file")
+    except InputError as error:
+        document.fault(("platform",), str(error))
+        return None
+    return ref if path is None or ref.startswith(PACKAGE) else str(path)
