@@ -33,21 +33,22 @@ if mode not in MODES:
 compile_args = ["-O3" if mode == "release" else "-O1", "-ffp-contract=off", "-fno-math-errno"]
 macros = [("CYTHON_TRACE_NOGIL", "1")] if mode == "trace" else []
 
-extensions = [
-    Extension(
-        ".".join(source.with_suffix("").parts),
-        [str(source)],
-        extra_compile_args=compile_args,
-        define_macros=macros,
-    )
-    for source in sorted(Path("rtsched/_core").glob("*.pyx"))
-]
+SHARED_UTILITY = "rtsched._core._shared_utility"  # memoryviews and the like, compiled once; its source is generated
+
+
+def extension(source: Path) -> Extension:
+    """Return the extension module of one source file."""
+    return Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=compile_args, define_macros=macros)
+
+
+extensions = [extension(source) for source in sorted(Path("rtsched/_core").glob("*.pyx"))]
+extensions.append(extension(Path(SHARED_UTILITY.replace(".", "/") + ".c")))
 
 setup(
     ext_modules=cythonize(
         extensions,
         compiler_directives=DIRECTIVES | MODES[mode],
-        shared_utility_qualified_name="rtsched._core._shared_utility",
+        shared_utility_qualified_name=SHARED_UTILITY,
         # cythonize compares time stamps, not directives.
         force=mode != "release",
         nthreads=os.cpu_count() or 1,

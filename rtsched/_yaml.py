@@ -179,7 +179,7 @@ class _Composer:
         if depth > MAX_DEPTH:
             self._fail(place, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, AliasEvent):
-            return self._alias(event, place)
+            return self._alias(event, place, depth)
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             self._fail(place, f"tags are not supported, got {short(tag)}")
@@ -195,13 +195,15 @@ class _Composer:
             self._anchors[event.anchor] = node
         return node
 
-    def _alias(self, event: NodeEvent, place: Place) -> Node:
+    def _alias(self, event: NodeEvent, place: Place, depth: int) -> Node:
         """The anchor's node, at the place of the alias."""
         if event.anchor not in self._anchors:
             self._fail(place, f"undefined alias *{short(event.anchor)}")
         node = self._anchors[event.anchor]
         if node is None:
             self._fail(place, f"alias *{short(event.anchor)} stands inside the value that it names")
+        if depth + node.height - 1 > MAX_DEPTH:
+            self._fail(place, f"nested deeper than {MAX_DEPTH} levels when aliases are written out")
         return replace(node, place=place)
 
     def _scalar(self, event: ScalarEvent, place: Place) -> Node:
@@ -248,8 +250,6 @@ class _Composer:
         node.height = max(node.height, child.height + 1)
         if node.size > MAX_NODES:
             self._fail(child.place, f"more than {MAX_NODES} values when aliases are written out")
-        if node.height > MAX_DEPTH:
-            self._fail(child.place, f"nested deeper than {MAX_DEPTH} levels when aliases are written out")
 
 
 def _place(mark: StringMark) -> Place:

@@ -470,10 +470,10 @@ cdef class Engine:
         cdef Job *job = &self.s.jobs[slot]
         cdef int task = job.task
         cdef int i, child
-        cdef bint was_first = self.s.queue_head[task] == slot
+        cdef bint was_first = self.s.queue_head[task] == slot and status != STATUS_UNFINISHED
         record.add_job(&self.record, job, status, finish_ns)
         state.unqueue(&self.s, slot)
-        if self.mapper.notes & NOTE_JOB_END:
+        if self.mapper.notes & NOTE_JOB_END and status != STATUS_UNFINISHED:
             self.mapper.on_job_end(&self.s, slot, status)
         for i in range(self.child_first[task], self.child_first[task + 1]):
             child = self.child[i]
@@ -484,7 +484,7 @@ cdef class Engine:
             else:
                 self.suppress(child, job.frame, job.deadline_ns, finish_ns)
         state.free_job(&self.s, slot)
-        if was_first and status != STATUS_UNFINISHED and self.s.queue_head[task] >= 0:
+        if was_first and self.s.queue_head[task] >= 0:
             self.make_ready(self.s.queue_head[task])
         return 0
 

@@ -42,7 +42,10 @@ cdef int add_row(RowList *r, int slot) except -1 nogil:
 
 
 cdef class NativeRole:
-    """Base of the native roles."""
+    """Base of the native roles. One with parameters shows them in its representation, which is part of a run's provenance."""
+
+    def __repr__(self):
+        return f"{type(self).__module__}.{type(self).__qualname__}()"
 
     cpdef object start(self, object problem):
         """Return the object that one run talks to; the role itself unless something changes during a run."""

@@ -23,7 +23,14 @@ __all__ = ["Dropper", "Mapper", "Policy", "Regulator", "Role", "Selector", "Tune
 
 
 class Role:
-    """What all roles have."""
+    """What all roles have.
+
+    The representation, which names the class and its attributes, is part of a run's provenance.
+    """
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in sorted(vars(self).items()))
+        return f"{type(self).__module__}.{type(self).__qualname__}({values})"
 
     def start(self, problem: Problem) -> Any:
         """Return the state of one run: an object of this class. Default: the role itself, which then must not change."""

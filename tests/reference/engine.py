@@ -258,7 +258,8 @@ class Simulator:
         job.has_ended = True
         self.record(job, status, finish)
         self.queue[job.task].remove(job)
-        self.notify("on_job_end", job.task, job.frame, status)
+        if status != UNFINISHED:
+            self.notify("on_job_end", job.task, job.frame, status)
         for child in self.children[job.task]:
             if draws.is_triggered(self.problem, self.seed, child, job.frame):
                 if status in (MET, LATE):

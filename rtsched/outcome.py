@@ -1,0 +1,149 @@
+"""What a run leaves behind: flat arrays, sums, and where they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rtsched.problem import Problem
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    from rich.console import RenderableType
+
+    from rtsched.metrics import Metrics
+
+__all__ = ["ENERGY_COMPONENTS", "JOB_DTYPE", "LAYER_DTYPE", "STATUSES", "Outcome"]
+
+STATUSES = ("met", "late", "dropped", "unfinished", "suppressed")
+"""How a job ended; its code in ``jobs["status"]`` is its index here."""
+
+ENERGY_COMPONENTS = ("mac", "sram", "l2", "dram", "switch")
+"""Columns of `Outcome.task_energy_j`; idle energy is kept by tile."""
+
+JOB_DTYPE = np.dtype(
+    [
+        ("job", np.int64),
+        ("task", np.int32),
+        ("frame", np.int64),
+        ("model", np.int32),
+        ("subnet", np.int32),
+        ("priority", np.int32),
+        ("release_ns", np.int64),
+        ("start_ns", np.int64),
+        ("finish_ns", np.int64),
+        ("deadline_ns", np.int64),
+        ("status", np.int8),
+        ("energy_j", np.float64),
+        ("preemptions", np.int32),
+        ("worst_energy_j", np.float64),
+        ("isolated_ns", np.int64),
+    ]
+)
+LAYER_DTYPE = np.dtype(
+    [
+        ("job", np.int64),
+        ("layer", np.int32),
+        ("accelerator", np.int32),
+        ("tiles", np.uint64),
+        ("start_ns", np.int64),
+        ("finish_ns", np.int64),
+        ("switch_bytes", np.int64),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One run.
+
+    Attributes
+    ----------
+    problem : Problem
+    policy : str
+        The policy's name.
+    seed : int
+    is_complete : bool
+        False when the run was stopped before its end.
+    end_ns : int
+        When the run ended.
+    jobs : ndarray of JOB_DTYPE, shape (n_jobs,)
+        One row per job, ascending by (task, frame). ``job`` is the row, ``task`` and ``model`` are indices, ``subnet`` is the
+        index among the model's (-1: never chosen), ``status`` an index into `STATUSES`. Times that did not come are -1: the
+        start of a job that never ran, the finish of an unfinished one, the release of a suppressed one. A dropped job's
+        finish is its drop. A suppressed job has the deadline of the job that failed it. ``worst_energy_j`` is the energy of
+        its executed layers each on its most energy-hungry option, ``isolated_ns`` their time alone on the fastest.
+    layers : ndarray of LAYER_DTYPE, shape (n_layers,), or None
+        Executed layers by (job, start), when they were recorded. ``tiles`` is a bit mask; a finish of -1 was cut by the end.
+    task_energy_j : ndarray of float64, shape (n_tasks, 5)
+        By `ENERGY_COMPONENTS`.
+    busy_ns : ndarray of int64, shape (n_tiles,)
+        Over all accelerators' tiles.
+    idle_energy_j : ndarray of float64, shape (n_accelerators,)
+    served_bytes : float
+        DRAM traffic.
+    n_layers, n_switches, n_migrations : int
+        Layers completed; layers that moved activations because of a switch; layers on another accelerator than the job's
+        layer before.
+    provenance : dict
+        ``version``, names, seed, and a SHA-256 over all inputs.
+    """
+
+    problem: Problem = field(repr=False)
+    policy: str
+    seed: int
+    is_complete: bool
+    end_ns: int
+    jobs: np.ndarray = field(repr=False)
+    layers: np.ndarray | None = field(repr=False)
+    task_energy_j: np.ndarray = field(repr=False)
+    busy_ns: np.ndarray = field(repr=False)
+    idle_energy_j: np.ndarray = field(repr=False)
+    served_bytes: float
+    n_layers: int
+    n_switches: int
+    n_migrations: int
+    provenance: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Every metric, computed once."""
+        from rtsched.metrics import Metrics
+
+        return Metrics(self)
+
+    def summary(self) -> RenderableType:
+        """Table per task with UXCost below, for ``rich.print`` and notebooks."""
+        from rtsched.report.terminal import summary
+
+        return summary(self)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Job table with names for indices: the stable columns of ``--csv``, in order."""
+        jobs, problem = self.jobs, self.problem
+        names = np.array([*problem.subnet_names, ""], dtype=object)
+        first = problem.model_first_subnet[jobs["model"]]
+        subnet = names[np.where(jobs["subnet"] >= 0, first + jobs["subnet"], -1)]
+        named = {
+            "task": np.array(problem.task_names, dtype=object)[jobs["task"]],
+            "model": np.array(problem.model_names, dtype=object)[jobs["model"]],
+            "subnet": subnet,
+            "status": np.array(STATUSES, dtype=object)[jobs["status"]],
+        }
+        return {name: named.get(name, jobs[name]) for name in JOB_DTYPE.names[:13]}  # type: ignore[index]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Job table as a pandas data frame (pandas must be installed)."""
+        import pandas
+
+        return pandas.DataFrame(self.columns())
+
+    def to_polars(self) -> polars.DataFrame:
+        """Job table as a polars data frame (polars must be installed)."""
+        import polars
+
+        return polars.DataFrame(self.columns())

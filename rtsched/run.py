@@ -1,0 +1,272 @@
+"""Running: a problem, the frames of a seed and a policy become an outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rtsched._core.loop import Engine
+from rtsched._core.roles import ContractError
+from rtsched._version import __version__
+from rtsched.errors import InputError, PolicyError
+from rtsched.library import load_platform, load_scenario
+from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, Outcome
+from rtsched.platform.platform import Platform
+from rtsched.policies.registry import load_policy
+from rtsched.policies.roles import Policy
+from rtsched.problem import Problem, compile_problem
+from rtsched.workload.scenario import Scenario
+
+__all__ = ["Interrupted", "compile", "run", "simulate"]
+
+JOB_RECORD = np.dtype(
+    [
+        ("release_ns", np.int64),
+        ("start_ns", np.int64),
+        ("finish_ns", np.int64),
+        ("deadline_ns", np.int64),
+        ("frame", np.int64),
+        ("isolated_ns", np.int64),
+        ("energy_j", np.float64),
+        ("worst_energy_j", np.float64),
+        ("uid", np.int32),
+        ("task", np.int32),
+        ("preemptions", np.int32),
+        ("subnet", np.int16),
+        ("priority", np.int8),
+        ("status", np.int8),
+    ]
+)
+LAYER_RECORD = np.dtype(
+    [
+        ("start_ns", np.int64),
+        ("finish_ns", np.int64),
+        ("tiles", np.uint64),
+        ("switch_bytes", np.int64),
+        ("uid", np.int32),
+        ("layer", np.int32),
+        ("accelerator", np.int32),
+        ("padding", np.int32),
+    ]
+)
+CHUNK_S = 0.01
+"""Wall time between two looks at signals, progress and the stop flag."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run; `outcome` holds what was done until then."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__("interrupted")
+        self.outcome = outcome
+
+
+def compile(  # noqa: A001
+    scenario: str | Scenario,
+    platform: str | Platform | None = None,
+    *,
+    duration_s: float | None = None,
+    load: float | None = None,
+) -> Problem:
+    """Compile a scenario on a platform, to run it many times.
+
+    Parameters
+    ----------
+    scenario : str or Scenario
+        A built-in name, a file, or the object.
+    platform : str or Platform, optional
+        Default: the scenario's own.
+    duration_s, load : float, optional
+        Replace the scenario's.
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    InputError
+        Every fault of the inputs at once.
+    """
+    chosen = load_scenario(scenario)
+    changes = {name: value for name, value in (("duration_s", duration_s), ("load", load)) if value is not None}
+    if changes:
+        chosen = Scenario.model_validate({**dict(chosen), **changes})
+    if platform is None and chosen.platform is None:
+        raise InputError(f"scenario {chosen.name!r} names no platform of its own; choose one")
+    return compile_problem(chosen, load_platform(chosen.platform if platform is None else platform))
+
+
+def simulate(
+    scenario: str | Scenario,
+    platform: str | Platform | None = None,
+    policy: Any = "fcfs",
+    *,
+    seed: int = 0,
+    duration_s: float | None = None,
+    load: float | None = None,
+    layers: bool = False,
+) -> Outcome:
+    """Simulate a scenario on a platform under a policy.
+
+    Parameters
+    ----------
+    scenario : str or Scenario
+        A built-in name (``rtsched list scenarios``), a YAML file, or the object.
+    platform : str or Platform, optional
+        Default: the scenario's own.
+    policy : str, Policy or mapper
+        A registered name (``rtsched list policies``), a composition, or a mapper alone.
+    seed : int
+        0 to 2**64 - 1. The same seed gives the same frames, whatever the policy.
+    duration_s, load : float, optional
+        Replace the scenario's.
+    layers : bool
+        Record every executed layer.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    InputError
+        The inputs are at fault.
+    PolicyError
+        The policy broke its contract; carries the outcome so far.
+    Interrupted
+        Ctrl-C; carries the outcome so far.
+    """
+    return run(compile(scenario, platform, duration_s=duration_s, load=load), policy, seed=seed, layers=layers)
+
+
+def run(
+    problem: Problem,
+    policy: Any = "fcfs",
+    *,
+    seed: int = 0,
+    layers: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Outcome:
+    """Run a compiled problem once.
+
+    Parameters
+    ----------
+    problem : Problem
+    policy, seed, layers
+        As for `simulate`.
+    progress : callable, optional
+        Called about every 10 ms with the simulated time and the latest possible end, both in ns.
+    stop : callable, optional
+        Asked about every 10 ms; the run ends where it stands when it answers True.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    PolicyError, Interrupted
+        As for `simulate`.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+        raise InputError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
+    chosen = load_policy(policy)
+    engine = _engine(problem, chosen, int(seed), layers)
+    try:
+        _drive(engine, problem, progress, stop)
+    except KeyboardInterrupt:
+        raise Interrupted(_outcome(engine, problem, chosen, int(seed))) from None
+    except ContractError as error:
+        failure = PolicyError(f"policy {chosen.name!r}: {error}")
+        failure.outcome = _outcome(engine, problem, chosen, int(seed))
+        raise failure from error
+    return _outcome(engine, problem, chosen, int(seed))
+
+
+def _engine(problem: Problem, policy: Policy, seed: int, layers: bool) -> Engine:
+    """Start each role once, however many places it takes in the policy."""
+    started: dict[int, Any] = {}
+    states: dict[str, Any] = {}
+    for place in ("mapper", "dropper", "selector", "regulator", "tuner"):
+        role = getattr(policy, place)
+        if role is not None and id(role) not in started:
+            started[id(role)] = role.start(problem)
+        states[place] = None if role is None else started[id(role)]
+    return Engine(problem, seed, **states, keeps_layers=layers)
+
+
+def _drive(engine: Engine, problem: Problem, progress: Callable[[int, int], None] | None, stop: Callable[[], bool] | None) -> None:
+    """Advance in chunks of about `CHUNK_S`, so that signals, progress and the stop flag are seen in time."""
+    n_events = 1000
+    while True:
+        began = time.perf_counter()
+        if engine.advance(n_events):
+            return
+        passed = max(time.perf_counter() - began, 1e-6)
+        n_events = int(min(max(n_events * min(CHUNK_S / passed, 4.0), 100), 10_000_000))
+        if progress is not None:
+            progress(engine.now_ns, problem.end_ns)
+        if stop is not None and stop():
+            return
+
+
+def _outcome(engine: Engine, problem: Problem, policy: Policy, seed: int) -> Outcome:
+    """Close the engine and order its records by (task, frame)."""
+    is_complete = engine.is_done
+    found = engine.close().results()
+    records = found["jobs"].view(JOB_RECORD)
+    order = np.lexsort((records["frame"], records["task"]))
+    jobs = np.empty(len(records), dtype=JOB_DTYPE)
+    for name in JOB_RECORD.names or ():
+        if name != "uid":
+            jobs[name] = records[name][order]
+    jobs["job"] = np.arange(len(jobs))
+    jobs["model"] = problem.task_model[jobs["task"]]
+    tile_owner = np.repeat(np.arange(problem.n_accelerators), problem.accelerator_tiles)
+    idle_ns = np.bincount(tile_owner, found["end_ns"] - found["busy_ns"], problem.n_accelerators)
+    return Outcome(
+        problem=problem,
+        policy=policy.name,
+        seed=seed,
+        is_complete=is_complete,
+        end_ns=found["end_ns"],
+        jobs=jobs,
+        layers=None if found["layers"] is None else _layers(found["layers"].view(LAYER_RECORD), records["uid"][order]),
+        task_energy_j=found["task_energy_j"].reshape(problem.n_tasks, len(ENERGY_COMPONENTS)),
+        busy_ns=found["busy_ns"],
+        idle_energy_j=idle_ns * 1e-9 * problem.idle_power_w,
+        served_bytes=found["served_bytes"],
+        n_layers=found["n_layers"],
+        n_switches=found["n_switches"],
+        n_migrations=found["n_migrations"],
+        provenance=_provenance(problem, policy, seed),
+    )
+
+
+def _layers(records: np.ndarray, uids: np.ndarray) -> np.ndarray:
+    """Executed layers with the job's row for its uid, by (job, start)."""
+    row = np.empty(len(uids), dtype=np.int64)
+    row[uids] = np.arange(len(uids))
+    layers = np.empty(len(records), dtype=LAYER_DTYPE)
+    for name in ("layer", "accelerator", "tiles", "start_ns", "finish_ns", "switch_bytes"):
+        layers[name] = records[name]
+    layers["job"] = row[records["uid"]]
+    return layers[np.lexsort((layers["start_ns"], layers["job"]))]
+
+
+def _provenance(problem: Problem, policy: Policy, seed: int) -> dict[str, Any]:
+    inputs = hashlib.sha256(f"{problem.digest} {policy!r} {seed}".encode()).hexdigest()
+    return {
+        "version": __version__,
+        "scenario": problem.scenario_name,
+        "platform": problem.platform_name,
+        "policy": policy.name,
+        "seed": seed,
+        "inputs_sha256": inputs,
+    }

@@ -1,0 +1,190 @@
+"""What holds for any layer on any spatial accelerator."""
+
+from types import SimpleNamespace
+
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+from reference import cost as reference
+
+from rtsched._core.cost import LAYER_COLUMNS, Array
+from rtsched.cost.dataflow import DataflowCost
+from rtsched.cost.model import KINDS, Energy, LayerKey, LayerTable
+from rtsched.workload.layer import Conv, Elementwise, Embedding, Gemm, Norm, Pool, Recurrent, Softmax
+
+channels = st.integers(1, 70)
+small = st.integers(1, 40)
+pair = st.tuples(st.integers(1, 4), st.integers(1, 4))
+
+
+@st.composite
+def convolutions(draw):
+    groups = draw(st.sampled_from([1, 1, 2, 5, 33]))
+    kernel = draw(st.one_of(pair, st.just((17, 17))))
+    size = tuple(draw(st.integers(edge, edge + 30)) for edge in kernel)
+    is_transposed = draw(st.booleans())
+    return Conv(
+        name="l",
+        in_channels=groups * draw(channels),
+        out_channels=groups * draw(channels),
+        groups=groups,
+        size=size,
+        kernel=kernel,
+        stride=draw(pair),
+        padding=0 if is_transposed else draw(st.integers(0, 3)),
+        batch=draw(st.sampled_from([1, 1, 2, 7, 40])),
+        transposed=is_transposed,
+    )
+
+
+@st.composite
+def pools(draw):
+    kernel = draw(pair)
+    size = tuple(draw(st.integers(edge, edge + 30)) for edge in kernel)
+    return Pool(name="l", channels=draw(channels), size=size, kernel=kernel, stride=draw(pair), batch=draw(small))
+
+
+any_layer = st.one_of(
+    convolutions(),
+    pools(),
+    st.builds(Gemm, name=st.just("l"), m=small, n=channels, k=channels, count=st.integers(1, 4), has_weights=st.booleans()),
+    st.builds(
+        Recurrent,
+        name=st.just("l"),
+        input_size=channels,
+        hidden_size=channels,
+        gates=st.sampled_from([1, 3, 4]),
+        steps=st.integers(1, 6),
+        batch=st.integers(1, 4),
+        directions=st.sampled_from([1, 2]),
+    ),
+    st.builds(Elementwise, name=st.just("l"), elements=st.integers(1, 10_000), operands=st.integers(1, 3)),
+    st.builds(Norm, name=st.just("l"), elements=st.integers(1, 10_000), channels=channels),
+    st.builds(Softmax, name=st.just("l"), elements=st.integers(1, 10_000)),
+    st.builds(Embedding, name=st.just("l"), rows=st.just(1000), width=channels, lookups=small),
+)
+accelerators = st.builds(
+    DataflowCost,
+    dataflow=st.sampled_from(["ws", "os"]),
+    pes=st.integers(256, 5000),
+    clock_mhz=st.sampled_from([200.0, 700.0, 1234.5]),
+    sram_kib=st.sampled_from([1, 4, 30, 8192]),
+    noc_elements_per_cycle=st.sampled_from([1, 16, 100, 512]),
+    element_bytes=st.sampled_from([1, 2]),
+)
+
+
+def table(*layers):
+    return LayerTable.of([LayerKey("m", f"l{i}") for i in range(len(layers))], layers)
+
+
+def cycles(model, layers):
+    return np.round(model.estimate("a", 1, layers, Energy()).compute_ns[:, 0] * model.clock_mhz / 1000.0)
+
+
+hardware = st.fixed_dictionaries(
+    {
+        "pes": st.integers(256, 5000),
+        "noc_elements_per_cycle": st.sampled_from([1, 16, 100, 512]),
+        "sram_bytes": st.sampled_from([4, 1001, 30_000, 2**23]),
+        "element_bytes": st.sampled_from([1, 2]),
+    }
+)
+
+
+@given(st.lists(any_layer, min_size=1, max_size=4), st.sampled_from(["ws", "os"]), hardware)
+def test_core_equals_the_plain_python_twin(layers, dataflow, fields):
+    rows = table(*layers)
+    cycles, accesses = np.empty((2, len(layers)))
+    traffic = np.empty((len(layers), 3), dtype=np.int64)
+    columns = np.stack([getattr(rows, name) for name in LAYER_COLUMNS], axis=1, dtype=np.int64)
+    Array(dataflow, **fields).estimate(columns, cycles, accesses, traffic)
+    for i in range(len(layers)):
+        row = SimpleNamespace(**{name: int(getattr(rows, name)[i]) for name in LAYER_COLUMNS})
+        expected = reference.estimate(
+            KINDS[row.kind], row, SimpleNamespace(dataflow=dataflow, noc=fields["noc_elements_per_cycle"], **fields)
+        )
+        assert (cycles[i], accesses[i], *traffic[i]) == expected
+
+
+@given(any_layer, accelerators)
+def test_no_array_beats_its_peak(layer, model):
+    assert layer.macs <= cycles(model, table(layer))[0] * model.pes
+
+
+@given(any_layer.filter(lambda layer: not isinstance(layer, (Conv, Pool))), accelerators)
+def test_everything_crosses_the_noc_once(layer, model):
+    # Windows may skip inputs; all other layers need every one of theirs.
+    elements = layer.input_elements + layer.weight_elements
+    assert elements <= cycles(model, table(layer))[0] * model.noc_elements_per_cycle
+
+
+@given(any_layer, accelerators, st.integers(0, 3000))
+@example(
+    Conv(name="l", in_channels=16, out_channels=16, size=(9, 9), kernel=3, batch=3),
+    DataflowCost(dataflow="ws", pes=256 * 9, clock_mhz=700.0, sram_kib=64, noc_elements_per_cycle=16),
+    256 * 9,
+)
+def test_more_pes_are_never_slower(layer, model, more):
+    larger = model.model_copy(update={"pes": model.pes + more})
+    assert cycles(larger, table(layer))[0] <= cycles(model, table(layer))[0]
+
+
+@given(any_layer, accelerators, st.integers(0, 600))
+def test_a_wider_noc_is_never_slower(layer, model, more):
+    wider = model.model_copy(update={"noc_elements_per_cycle": model.noc_elements_per_cycle + more})
+    assert cycles(wider, table(layer))[0] <= cycles(model, table(layer))[0]
+
+
+@given(any_layer, accelerators)
+def test_dram_moves_all_that_is_not_on_chip(layer, model):
+    costs = model.estimate("a", 1, table(layer), Energy())
+    moved, fetch, keep = costs.dram_bytes[0, 0], costs.fetch_bytes[0, 0], costs.keep_bytes[0, 0]
+    needed = model.element_bytes * (layer.weight_elements + layer.input_elements + layer.output_elements)
+    assert moved + fetch + keep >= needed
+    assert 0 <= fetch <= model.element_bytes * layer.input_elements
+    assert keep in (0, model.element_bytes * layer.output_elements)
+    if needed <= model.sram_kib * 1024 // 4:
+        assert moved + fetch + keep == needed
+
+
+@given(any_layer, accelerators, st.integers(0, 100))
+def test_a_larger_buffer_never_moves_more(layer, model, more):
+    larger = model.model_copy(update={"sram_kib": model.sram_kib + more})
+    assert (
+        larger.estimate("a", 1, table(layer), Energy()).dram_bytes[0, 0] <= model.estimate("a", 1, table(layer), Energy()).dram_bytes[0, 0]
+    )
+
+
+@given(any_layer, any_layer, accelerators)
+def test_layers_do_not_depend_on_their_neighbours(first, second, model):
+    both = model.estimate("a", 1, table(first, second), Energy())
+    for i, layer in enumerate((first, second)):
+        alone = model.estimate("a", 1, table(layer), Energy())
+        for name in ("compute_ns", "dram_bytes", "l2_bytes", "fetch_bytes", "keep_bytes", "energy_j"):
+            assert np.array_equal(getattr(both, name)[i], getattr(alone, name)[0])
+
+
+@given(any_layer, accelerators)
+def test_time_scales_with_the_clock_exactly(layer, model):
+    faster = model.model_copy(update={"clock_mhz": 2 * model.clock_mhz})
+    slow, fast = (one.estimate("a", 1, table(layer), Energy()) for one in (model, faster))
+    assert slow.compute_ns[0, 0] == 2 * fast.compute_ns[0, 0]
+    assert np.array_equal(slow.energy_j, fast.energy_j)
+
+
+@given(any_layer, accelerators, st.integers(1, 4))
+def test_tiles_are_a_fraction_of_the_accelerator(layer, model, tiles):
+    whole = model.model_copy(update={name: tiles * getattr(model, name) for name in ("pes", "sram_kib", "noc_elements_per_cycle")})
+    costs = whole.estimate("a", tiles, table(layer), Energy())
+    alone = model.estimate("a", 1, table(layer), Energy())
+    assert costs.compute_ns[0, 0] == alone.compute_ns[0, 0]
+    assert costs.dram_bytes[0, 0] == alone.dram_bytes[0, 0]
+    assert (np.diff(costs.compute_ns[0]) <= 0).all()
+
+
+@given(any_layer, accelerators)
+def test_kept_tensors_are_found_again(layer, model):
+    keep = model.estimate("a", 1, table(layer), Energy()).keep_bytes[0, 0]
+    consumer = Elementwise(name="next", elements=layer.output_elements)
+    assert model.estimate("a", 1, table(consumer), Energy()).fetch_bytes[0, 0] == keep

@@ -1,0 +1,170 @@
+"""Roles for comparing the simulators: the native policies' rules in Python, and roles that decide by a hash of what they see."""
+
+import numpy as np
+
+from reference.draws import mix
+from rtsched.policies.roles import Dropper, Mapper, Regulator, Selector, Tuner
+
+
+class FirstCome(Mapper):
+    def key(self, state, row):
+        return state.release_ns[row]
+
+
+class EarliestDeadline(Mapper):
+    def key(self, state, row):
+        return state.deadline_ns[row]
+
+
+class LeastLaxity(Mapper):
+    def score(self, state):
+        return -(state.slack_ns - state.togo_mean_ns)
+
+
+class ShortestRemaining(Mapper):
+    def score(self, state):
+        return -state.togo_mean_ns
+
+
+TWINS = {"fcfs": FirstCome, "edf": EarliestDeadline, "llf": LeastLaxity, "srpt": ShortestRemaining}
+
+
+def chance(*values):
+    """A hash of integers, 0 <= h < 2**16."""
+    h = 1
+    for value in values:
+        h = mix((h * 31 + int(value) + 7) % 2**64)
+    return h >> 48
+
+
+class Hashed:
+    """Something that decides by a hash; `salt` tells instances apart."""
+
+    def __init__(self, salt):
+        self.salt = salt
+
+    def job(self, state, row, *more):
+        return chance(self.salt, state.now_ns, state.task[row], state.frame[row], *more)
+
+
+class HashedPairs(Hashed, Mapper):
+    waits = True
+
+    def score(self, state):
+        n = state.problem.n_accelerators
+        rows = [[self.job(state, row, a) % 5 for a in range(n)] for row in range(state.n_ready)]
+        scores = np.array(rows, dtype=np.float64).reshape(state.n_ready, n)
+        return np.where(scores == 4, -np.inf, scores)
+
+
+class RescoredPairs(HashedPairs):
+    is_rescored = True
+
+
+class HashedJobs(Hashed, Mapper):
+    """Few distinct scores, so that ties decide; tiles and blocks by hash."""
+
+    waits = True
+
+    def score(self, state):
+        return np.array([self.job(state, row) % 2 for row in range(state.n_ready)], dtype=np.float64)
+
+    def tiles(self, state, row, accelerator):
+        return 1 + self.job(state, row, accelerator, 1) % int(state.problem.accelerator_tiles[accelerator])
+
+    def block(self, state, row, accelerator):
+        return 1 + self.job(state, row, accelerator, 2) % 3
+
+
+class HashedKeys(Hashed, Mapper):
+    """The key changes every time the job becomes ready."""
+
+    estimate_tiles = 2
+
+    def key(self, state, row):
+        return self.job(state, row) % 4
+
+    def tiles(self, state, row, accelerator):
+        return 1 + chance(self.salt, state.task[row]) % int(state.problem.accelerator_tiles[accelerator])
+
+
+class HashedAssign(Hashed, Mapper):
+    """Writes its own assignment; sees all of the state, and counts what it was notified of."""
+
+    waits = True
+
+    def __init__(self, salt, notes=0):
+        super().__init__(salt)
+        self.notes = notes
+
+    def start(self, problem):
+        return type(self)(self.salt)
+
+    def on_release(self, state, task, frame):
+        self.notes += chance(1, state.now_ns, task, frame)
+
+    def on_layer_end(self, state, task, frame):
+        self.notes += chance(2, state.now_ns, task, frame, state.n_ready)
+
+    def on_job_end(self, state, task, frame, status):
+        self.notes += chance(3, state.now_ns, task, frame, status)
+
+    def assign(self, state, dispatches):
+        free, running = state.free_tiles.copy(), state.running
+        seen = [running.remaining_ns, running.togo_mean_ns, running.accelerator, running.n_tiles, state.togo_min_ns, state.priority]
+        mood = chance(self.notes, *(value for column in seen for value in column))
+        for row in sorted(range(state.n_ready), key=lambda row: (self.job(state, row, mood), state.task[row])):
+            a = self.job(state, row, mood, 1) % len(free)
+            n_tiles = 1 + self.job(state, row, 2) % int(state.problem.accelerator_tiles[a])
+            option = state.problem.option_first[a] + n_tiles - 1
+            if n_tiles <= free[a] and (state.problem.costs["t_iso_ns"][:, option] > 0).all():
+                dispatches.append(row, a, n_tiles, 1 + self.job(state, row, 3) % 4)
+                free[a] -= n_tiles
+
+
+class HashedParameters(Hashed, Mapper):
+    """Follows a parameter that a tuner changes."""
+
+    parameter_names = ("tilt",)
+
+    def __init__(self, salt):
+        super().__init__(salt)
+        self.parameters = np.array([0.5])
+
+    def start(self, problem):
+        return type(self)(self.salt)
+
+    def score(self, state):
+        tilt = self.parameters[0]
+        return tilt * state.release_ns - (1.0 - tilt) * state.deadline_ns
+
+
+class HashedDropper(Hashed, Dropper):
+    def drop(self, state):
+        return [row for row in range(state.n_ready) if self.job(state, row) % 6 == 0]
+
+
+class HashedSelector(Hashed, Selector):
+    def select(self, state, row):
+        model = state.problem.task_model[state.task[row]]
+        n = state.problem.model_first_subnet[model + 1] - state.problem.model_first_subnet[model]
+        return self.job(state, row) % int(n)
+
+
+class HashedRegulator(Hashed, Regulator):
+    def regulate(self, state):
+        running = state.running
+        factors = [(0.25, 0.5, 1.0, np.inf)[self.of(state, running, i) % 4] for i in range(running.n)]
+        return np.where(running.demand_bytes_per_ns > 0, running.demand_bytes_per_ns, 1.0) * np.array(factors)
+
+    def of(self, state, running, i):
+        return chance(self.salt, state.now_ns, running.task[i], running.frame[i], np.isinf(running.cap_bytes_per_ns[i]))
+
+
+class HashedTuner(Hashed, Tuner):
+    def __init__(self, salt, window_ns):
+        super().__init__(salt)
+        self.window_ns = window_ns
+
+    def tune(self, window, parameters):
+        parameters[0] = chance(window.end_ns, *window.n_ended, *window.n_violated, window.energy_j.sum() * 1e15) / 2**16

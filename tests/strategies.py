@@ -1,0 +1,135 @@
+"""Hypothesis strategies: scenarios, platforms and problems of every kind that the engine knows."""
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import strategies as st
+
+from rtsched.cost.table import CostTable, TableCost
+from rtsched.platform.platform import Accelerator, Memory, Platform
+from rtsched.problem import compile_problem
+from rtsched.workload.layer import Measured
+from rtsched.workload.model import Block, Model, Subnet
+from rtsched.workload.scenario import Scenario, Task, WeightedPriority
+
+probabilities = st.sampled_from([0.0, 0.3, 0.7, 1.0])
+
+
+@st.composite
+def subnets(draw, name):
+    n_blocks = draw(st.integers(1, 3))
+    blocks, n = [], 0
+    for b in range(n_blocks):
+        size = draw(st.integers(1, 3))
+        layers = tuple(Measured(name=f"l{n + i}") for i in range(size))
+        n += size
+        skip = draw(probabilities) if b else 0.0
+        leave = draw(st.sampled_from([0.0, 0.0, 0.4]))
+        blocks.append(Block(layers=layers, skip=skip, exit=leave))
+    return Subnet(name=name, blocks=tuple(blocks))
+
+
+@st.composite
+def models(draw, name):
+    n = draw(st.sampled_from([1, 1, 2, 3]))
+    return Model(name=name, subnets=tuple(draw(subnets(f"s{i}")) for i in range(n)))
+
+
+priorities = st.one_of(
+    st.integers(0, 11),
+    st.lists(st.builds(WeightedPriority, value=st.integers(0, 11), weight=st.sampled_from([0.5, 1.0, 3.0])), min_size=1, max_size=3).map(tuple),
+)
+
+
+@st.composite
+def tasks(draw, i, model):
+    deadline = draw(st.one_of(st.none(), st.sampled_from([0.0004, 0.002, 0.01])))
+    common = {"name": f"t{i}", "model": model, "deadline_ms": deadline, "priority": draw(priorities)}
+    law = draw(st.sampled_from(["fps", "fps", "rate", "child"] if i else ["fps", "rate"]))
+    rate = draw(st.sampled_from([2e5, 3e5, 7e5, 1e6]))
+    if law == "child":
+        return Task(parents=(f"t{draw(st.integers(0, i - 1))}",), trigger=draw(probabilities), **common)
+    if law == "rate":
+        return Task(rate_hz=rate, **common)
+    jitter = draw(st.sampled_from([0.0, 0.5, 1.0])) * 1e3 / rate
+    return Task(fps=rate, offset_ms=draw(st.sampled_from([0.0, 0.0007])), jitter_ms=jitter, **common)
+
+
+@st.composite
+def scenarios(draw, max_tasks=4):
+    pool = [draw(models(f"m{i}")) for i in range(draw(st.integers(1, 2)))]
+    made = tuple(draw(tasks(i, draw(st.sampled_from(pool)))) for i in range(draw(st.integers(1, max_tasks))))
+    return Scenario(
+        name="generated",
+        tasks=made,
+        duration_s=draw(st.sampled_from([1e-6, 8e-6, 2e-5])),
+        drain_s=draw(st.sampled_from([None, 0.0, 1e-6, 1e-5])),
+        load=draw(st.sampled_from([0.5, 1.0])),
+    )
+
+
+@st.composite
+def memories(draw):
+    return Memory(
+        peak_gb_per_s=draw(st.sampled_from([1.0, 8.0, 1e5])),
+        efficiency=draw(st.sampled_from([(1.0,), (1.0, 0.8), (0.9, 0.7, 0.6)])),
+        arbiter=draw(st.sampled_from(["proportional", "fair"])),
+        l2_gb_per_s=draw(st.sampled_from([None, 4.0])),
+    )
+
+
+def costs_of(rng, scenario, tiles, memory, round_ns):
+    """Rows of a cost table with random times, some pairs missing, all within the bandwidth."""
+    rows = []
+    alone = memory.peak_gb_per_s * memory.efficiency[0]
+    known = {task.model.name: task.model for task in scenario.tasks}
+    for model in known.values():
+        for subnet in model.variants:
+            owner = model.name if len(model.variants) == 1 else f"{model.name}/{subnet.name}"
+            for layer in subnet.all_layers:
+                for a, n_tiles in enumerate(tiles):
+                    if a > 0 and layer.name != "l0" and rng.random() < 0.1:
+                        continue
+                    for n in range(1, n_tiles + 1):
+                        time_ns = max(1, int(rng.integers(1, 900) // (n * round_ns)) * round_ns)
+                        share = rng.choice([0.0, 0.3, 0.7, 1.0])
+                        rows.append(
+                            {
+                                "model": owner,
+                                "layer": layer.name,
+                                "accelerator": f"a{a}",
+                                "tiles": n,
+                                "latency_ns": time_ns,
+                                "dram_bytes": int(share * alone * time_ns * 0.999),
+                                "l2_bytes": int(rng.integers(0, 4 * time_ns)),
+                                "energy_mac_j": rng.random() * 1e-9,
+                                "energy_dram_j": rng.random() * 1e-9,
+                            }
+                        )
+    return rows
+
+
+@st.composite
+def problems(draw, max_tasks=4, max_tiles=3):
+    """A compiled problem, activations to move included; times on a coarse grid half of the time, so that events coincide."""
+    scenario, memory = draw(scenarios(max_tasks)), draw(memories())
+    tiles = draw(st.lists(st.integers(1, max_tiles), min_size=1, max_size=3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    table = CostTable.from_rows(costs_of(rng, scenario, tiles, memory, draw(st.sampled_from([1, 100]))))
+    platform = Platform(
+        name="generated",
+        accelerators=tuple(
+            Accelerator(name=f"a{a}", cost=TableCost(rows=table), tiles=n, idle_power_w=0.1) for a, n in enumerate(tiles)
+        ),
+        memory=memory,
+        switch=draw(st.sampled_from(["free", "activations"])),
+        regroup_ns=draw(st.sampled_from([0, 13])),
+    )
+    problem = compile_problem(scenario, platform)
+    costs = problem.costs.copy()
+    for name in ("fetch_bytes", "keep_bytes"):
+        costs[name] = rng.integers(0, 300, costs.shape) * (rng.random(costs.shape) < 0.7)
+    return replace(problem, costs=costs)
+
+
+seeds = st.integers(0, 2**64 - 1)
