@@ -1,0 +1,76 @@
+"""Simulator and policy lab for real-time multi-model DNN workloads on multi-accelerator systems."""
+
+from rtsched._version import __version__
+from rtsched.cost.dataflow import DataflowCost
+from rtsched.cost.model import Energy
+from rtsched.cost.table import CostTable, TableCost
+from rtsched.errors import InputError, PolicyError, RtschedError
+from rtsched.library import load_model, load_platform, load_scenario
+from rtsched.outcome import Outcome
+from rtsched.platform.platform import Accelerator, Memory, Platform
+from rtsched.policies.registry import load_policy
+from rtsched.policies.roles import Dropper, Mapper, Policy, Regulator, Selector, Tuner
+from rtsched.problem import Problem
+from rtsched.run import Interrupted, compile, run, simulate  # noqa: A004
+from rtsched.workload.layer import (
+    Conv,
+    Elementwise,
+    Embedding,
+    Gemm,
+    Layer,
+    Measured,
+    Norm,
+    Pool,
+    Recurrent,
+    Reshape,
+    Softmax,
+)
+from rtsched.workload.model import Block, Model, Subnet
+from rtsched.workload.scenario import Scenario, Task, WeightedPriority
+
+__all__ = [
+    "Accelerator",
+    "Block",
+    "Conv",
+    "CostTable",
+    "DataflowCost",
+    "Dropper",
+    "Elementwise",
+    "Embedding",
+    "Energy",
+    "Gemm",
+    "InputError",
+    "Interrupted",
+    "Layer",
+    "Mapper",
+    "Measured",
+    "Memory",
+    "Model",
+    "Norm",
+    "Outcome",
+    "Platform",
+    "Policy",
+    "PolicyError",
+    "Pool",
+    "Problem",
+    "Recurrent",
+    "Regulator",
+    "Reshape",
+    "RtschedError",
+    "Scenario",
+    "Selector",
+    "Softmax",
+    "Subnet",
+    "TableCost",
+    "Task",
+    "Tuner",
+    "WeightedPriority",
+    "__version__",
+    "compile",
+    "load_model",
+    "load_platform",
+    "load_policy",
+    "load_scenario",
+    "run",
+    "simulate",
+]

@@ -161,10 +161,10 @@ cdef class PythonRegulator(NativeRegulator):
         cdef const double[::1] answer
         with gil:
             given = np.ascontiguousarray(self.role.regulate(self.view), dtype=np.float64)
-            if given.shape != (s.memory.n_active,):
-                raise ContractError(f"{_name(self.role)}.regulate must answer shape ({s.memory.n_active},), got {given.shape}")
+            if given.shape != (s.memory.n_running,):
+                raise ContractError(f"{_name(self.role)}.regulate must answer shape ({s.memory.n_running},), got {given.shape}")
             answer = given
-            for i in range(s.memory.n_active):
+            for i in range(s.memory.n_running):
                 caps[i] = answer[i]
         return 0
 

@@ -1,5 +1,6 @@
 """The event loop of one run."""
 
+from cython cimport final
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from rtsched._core.assign cimport Greedy
@@ -18,6 +19,7 @@ from rtsched._core.state cimport State, TableOwner
 from rtsched._core.types cimport CostRow, Job
 
 
+@final
 cdef class Engine:
     cdef State s
     cdef Record record
@@ -31,6 +33,7 @@ cdef class Engine:
     cdef double *parameters
     cdef int n_parameters
     cdef int64_t next_window_ns
+    cdef int next_place  # that finishes first; -1 for none
     cdef bint has_changed  # the running set, since the last sharing
     cdef bint is_window_end
     cdef readonly bint is_done

@@ -1,5 +1,6 @@
 """The event loop: completions, releases, window ends, then one decision. docs/engine.md has the rules."""
 
+from cython cimport final
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -35,20 +36,22 @@ from rtsched._core.roles import ContractError
 cdef extern from *:
     """
     #define RTSCHED_LOWEST_BIT(x) __builtin_ctzll(x)
-    #define RTSCHED_POPCOUNT(x) __builtin_popcountll(x)
     """
     int lowest_bit "RTSCHED_LOWEST_BIT" (uint64_t x) noexcept nogil
-    int popcount "RTSCHED_POPCOUNT" (uint64_t x) noexcept nogil
 
 
-cdef inline uint64_t lowest(uint64_t bits, int n) noexcept nogil:
-    # The n lowest bits that are set, or all.
-    cdef uint64_t chosen = 0
-    while n > 0 and bits:
-        chosen |= bits & (~bits + 1)
-        bits &= bits - 1
-        n -= 1
-    return chosen
+cdef inline int move_lowest(uint64_t *source, uint64_t *target, uint64_t among, int n) noexcept nogil:
+    # Move the n lowest bits of source & among, or all of them, to target; return their number.
+    cdef uint64_t bits = source[0] & among
+    cdef uint64_t bit
+    cdef int moved = 0
+    while moved < n and bits:
+        bit = bits & (~bits + 1)
+        bits ^= bit
+        source[0] ^= bit
+        target[0] |= bit
+        moved += 1
+    return moved
 
 
 cdef inline int64_t ceiling(double duration_ns) noexcept nogil:
@@ -59,6 +62,7 @@ cdef inline int64_t ceiling(double duration_ns) noexcept nogil:
     return whole if whole > 1 else 1
 
 
+@final
 cdef class Engine:
     """One run of a policy over the frames of a seed.
 
@@ -175,26 +179,26 @@ cdef class Engine:
         }
 
     cdef int step(self, int64_t n_events) except -1 nogil:
-        cdef int64_t time_ns
         cdef int64_t until = self.record.n_events + n_events
+        cdef int64_t time_ns
         while self.record.n_events < until:
+            self.next_place = memory.first_to_finish(&self.s.memory)
             time_ns = self.next_time_ns()
             if time_ns > self.s.t.end_ns:
                 self.is_done = True
                 break
             self.s.now_ns = time_ns
             self.events()
-            if time_ns < self.s.t.end_ns:
+            if self.s.now_ns < self.s.t.end_ns:
                 self.decide()
         return 0
 
     cdef int64_t next_time_ns(self) noexcept nogil:
         # NEVER_NS when nothing can happen any more.
         cdef int64_t time_ns = NEVER_NS
-        cdef int place = memory.first_to_finish(&self.s.memory)
-        if place >= 0:
-            time_ns = self.s.memory.finish_ns[place]
-        elif self.releases.n == 0 and self.s.n_ready == 0:
+        if self.next_place >= 0:
+            time_ns = self.s.memory.finish_ns[self.next_place]
+        elif self.releases.n == 0 and self.s.n_ready == 0 and self.s.memory.n_running == 0:
             return NEVER_NS
         if self.releases.n > 0 and self.releases.entries[0].key < time_ns:
             time_ns = self.releases.entries[0].key
@@ -202,11 +206,10 @@ cdef class Engine:
 
     cdef int events(self) except -1 nogil:
         cdef Entry entry
-        cdef int place = memory.first_to_finish(&self.s.memory)
-        while place >= 0 and self.s.memory.finish_ns[place] == self.s.now_ns:
-            self.complete(place)
+        while self.next_place >= 0 and self.s.memory.finish_ns[self.next_place] == self.s.now_ns:
+            self.complete(self.next_place)
             self.record.n_events += 1
-            place = memory.first_to_finish(&self.s.memory)
+            self.next_place = memory.first_to_finish(&self.s.memory)
         while self.releases.n > 0 and self.releases.entries[0].key == self.s.now_ns:
             entry = heap.pop(&self.releases)
             self.release(entry.task, entry.frame)
@@ -222,7 +225,7 @@ cdef class Engine:
         if self.s.n_ready > 0 and self.s.n_idle > 0:
             self.map_jobs()
         if self.has_changed or self.is_window_end:
-            if self.regulator is not None and self.s.memory.n_active > 0:
+            if self.regulator is not None and self.s.memory.n_running > 0:
                 self.regulate()
             memory.rerate(&self.s.memory, self.s.now_ns)
             self.has_changed = self.is_window_end = False
@@ -261,12 +264,12 @@ cdef class Engine:
 
     cdef int regulate(self) except -1 nogil:
         cdef int i, place
-        cdef int n = self.s.memory.n_active
+        cdef int n = memory.list_running(&self.s.memory, self.s.running)
         for i in range(n):
             self.caps[i] = INFINITY
         self.regulator.regulate(&self.s, self.caps)
         for i in range(n):
-            place = self.s.memory.active[i]
+            place = self.s.running[i]
             if not self.caps[i] > 0.0:
                 with gil:
                     raise ContractError(
@@ -319,6 +322,7 @@ cdef class Engine:
     cdef int dispatch(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
         cdef Job *job = &self.s.jobs[slot]
         cdef uint64_t left, tiles
+        cdef int i
         if (
             job.ready_row < 0 or accelerator < 0 or accelerator >= self.s.t.n_accelerators or n_tiles < 1 or n_layers < 1
             or n_tiles > self.s.n_free[accelerator]
@@ -331,10 +335,11 @@ cdef class Engine:
         self.remove_ready(slot)
         # First the tiles that the job last held, then the lowest free ones.
         left = self.s.free_tiles[accelerator]
-        tiles = left & job.tiles if job.accelerator == accelerator else 0
-        left &= ~tiles
-        tiles = lowest(tiles, n_tiles)
-        tiles |= lowest(left, n_tiles - popcount(tiles))
+        tiles = 0
+        i = 0
+        if job.accelerator == accelerator:
+            i = move_lowest(&left, &tiles, job.tiles, n_tiles)
+        move_lowest(&left, &tiles, ~<uint64_t>0, n_tiles - i)
         state.take_tiles(&self.s, accelerator, tiles, n_tiles)
         self.start_layer(slot, accelerator, tiles, n_tiles, job.layer + n_layers)
         return 0
@@ -523,8 +528,8 @@ cdef class Engine:
             self.end_ns = self.s.t.end_ns
         else:
             self.end_ns = max(self.s.now_ns, self.s.t.duration_ns)
-        for i in range(self.s.memory.n_active):
-            r = &self.s.memory.running[self.s.memory.active[i]]
+        for i in range(memory.list_running(&self.s.memory, self.s.running)):
+            r = &self.s.memory.running[self.s.running[i]]
             left = r.remaining_ns - <double>(self.end_ns - r.since_ns) * r.rate
             self.record.partial_bytes += <double>r.bytes * (1.0 - left / <double>r.t_ns)
             record.add_busy(&self.record, &self.s, r, self.end_ns)

@@ -4,31 +4,34 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 
-from rtsched._core.types cimport NEVER_NS, Running, Tables
+from rtsched._core.types cimport NEVER_NS, NO_JOB, Running, Tables
 
 
 cdef int init(Memory *m, const Tables *t) except -1 nogil:
+    cdef int place
     m.t = t
     m.is_l2_limited = t.l2_bytes_per_ns < INFINITY
-    m.n_active = m.n_asking = m.n_l2 = 0
+    m.n_running = m.n_asking = m.n_l2 = 0
     m.running = <Running *>calloc(t.n_places, sizeof(Running))
     m.finish_ns = <int64_t *>calloc(t.n_places, sizeof(int64_t))
-    m.active = <int *>calloc(3 * t.n_places, sizeof(int))
-    if m.running == NULL or m.finish_ns == NULL or m.active == NULL:
+    m.by_ask = <int *>calloc(2 * t.n_places, sizeof(int))
+    if m.running == NULL or m.finish_ns == NULL or m.by_ask == NULL:
         with gil:
             raise MemoryError(f"no memory for {t.n_places} tiles")
-    m.by_ask = m.active + t.n_places
     m.by_l2 = m.by_ask + t.n_places
+    for place in range(t.n_places):
+        m.running[place].job = NO_JOB
+        m.finish_ns[place] = NEVER_NS
     return 0
 
 
 cdef void release(Memory *m) noexcept nogil:
     free(m.running)
     free(m.finish_ns)
-    free(m.active)
+    free(m.by_ask)
     m.running = NULL
     m.finish_ns = NULL
-    m.active = NULL
+    m.by_ask = NULL
 
 
 cdef inline int drop(int *places, int n, int place) noexcept nogil:
@@ -41,15 +44,6 @@ cdef inline int drop(int *places, int n, int place) noexcept nogil:
         places[i] = places[i + 1]
         i += 1
     return n
-
-
-cdef inline int insert_by_place(int *places, int n, int place) noexcept nogil:
-    cdef int i = n
-    while i > 0 and places[i - 1] > place:
-        places[i] = places[i - 1]
-        i -= 1
-    places[i] = place
-    return n + 1
 
 
 cdef inline int insert_by_ask(const Running *running, int *places, int n, int place) noexcept nogil:
@@ -87,20 +81,21 @@ cdef void enter(Memory *m, int place) noexcept nogil:
     r.ask_bytes_per_ns = r.demand_bytes_per_ns
     r.cap_bytes_per_ns = INFINITY
     r.rate = 0.0
-    r.served_ratio = r.l2_ratio = 1.0
-    m.finish_ns[place] = NEVER_NS
-    m.n_active = insert_by_place(m.active, m.n_active, place)
+    r.l2_ratio = 1.0
+    m.n_running += 1
     if r.demand_bytes_per_ns > 0.0:
         m.n_asking = insert_by_ask(m.running, m.by_ask, m.n_asking, place)
-    if r.l2_demand_bytes_per_ns > 0.0 and m.is_l2_limited:
+    if m.is_l2_limited and r.l2_demand_bytes_per_ns > 0.0:
         m.n_l2 = insert_by_l2(m.running, m.by_l2, m.n_l2, place)
 
 
 cdef void leave(Memory *m, int place) noexcept nogil:
-    m.n_active = drop(m.active, m.n_active, place)
+    m.n_running -= 1
+    m.running[place].job = NO_JOB
+    m.finish_ns[place] = NEVER_NS
     if m.running[place].demand_bytes_per_ns > 0.0:
         m.n_asking = drop(m.by_ask, m.n_asking, place)
-    if m.running[place].l2_demand_bytes_per_ns > 0.0 and m.is_l2_limited:
+    if m.is_l2_limited and m.running[place].l2_demand_bytes_per_ns > 0.0:
         m.n_l2 = drop(m.by_l2, m.n_l2, place)
 
 
@@ -112,37 +107,6 @@ cdef void set_cap(Memory *m, int place, double cap_bytes_per_ns) noexcept nogil:
         m.n_asking = drop(m.by_ask, m.n_asking, place)
         r.ask_bytes_per_ns = ask
         m.n_asking = insert_by_ask(m.running, m.by_ask, m.n_asking, place)
-
-
-cdef void share_dram(Memory *m) noexcept nogil:
-    cdef const Tables *t = m.t
-    cdef int i, place
-    cdef int n = m.n_asking
-    cdef double bandwidth, factor, left, served
-    cdef double total = 0.0
-    if n == 0:
-        return
-    bandwidth = t.peak_bytes_per_ns * t.efficiency[(n if n < t.n_efficiency else t.n_efficiency) - 1]
-    for i in range(n):
-        total += m.running[m.by_ask[i]].ask_bytes_per_ns
-    if total <= bandwidth:
-        for i in range(n):
-            place = m.by_ask[i]
-            m.running[place].served_ratio = m.running[place].ask_bytes_per_ns / m.running[place].demand_bytes_per_ns
-    elif t.is_fair:
-        left = bandwidth
-        for i in range(n):
-            place = m.by_ask[i]
-            served = left / (n - i)
-            if m.running[place].ask_bytes_per_ns < served:
-                served = m.running[place].ask_bytes_per_ns
-            left -= served
-            m.running[place].served_ratio = served / m.running[place].demand_bytes_per_ns
-    else:
-        factor = bandwidth / total
-        for i in range(n):
-            place = m.by_ask[i]
-            m.running[place].served_ratio = m.running[place].ask_bytes_per_ns * factor / m.running[place].demand_bytes_per_ns
 
 
 cdef void share_l2(Memory *m) noexcept nogil:
@@ -183,34 +147,80 @@ cdef inline int64_t wait_ns(double remaining_ns, double rate) noexcept nogil:
     return whole if whole > 1 else 1
 
 
-cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil:
-    cdef int i, place
-    cdef Running *r
-    cdef double rate
+cdef inline void touch(Memory *m, int place, double ratio, int64_t now_ns) noexcept nogil:
+    # Let a layer go on at a new rate; leave it alone when the rate is the old one.
+    cdef Running *r = &m.running[place]
+    cdef double rate = ratio if ratio < 1.0 else 1.0
     cdef int64_t finish_ns
-    share_dram(m)
+    if r.l2_ratio < rate:
+        rate = r.l2_ratio
+    if rate != r.rate:
+        r.remaining_ns -= <double>(now_ns - r.since_ns) * r.rate
+        r.rate = rate
+        r.since_ns = now_ns
+        finish_ns = now_ns + wait_ns(r.remaining_ns, rate)
+        m.finish_ns[place] = finish_ns if finish_ns < NEVER_NS else NEVER_NS
+
+
+cdef void share_dram(Memory *m, int64_t now_ns) noexcept nogil:
+    cdef const Tables *t = m.t
+    cdef const Running *r
+    cdef int i
+    cdef int n = m.n_asking
+    cdef double bandwidth, factor, left, served
+    cdef double total = 0.0
+    bandwidth = t.peak_bytes_per_ns * t.efficiency[(n if n < t.n_efficiency else t.n_efficiency) - 1]
+    for i in range(n):
+        total += m.running[m.by_ask[i]].ask_bytes_per_ns
+    if total <= bandwidth:
+        for i in range(n):
+            r = &m.running[m.by_ask[i]]
+            touch(m, m.by_ask[i], r.ask_bytes_per_ns / r.demand_bytes_per_ns, now_ns)
+    elif t.is_fair:
+        left = bandwidth
+        for i in range(n):
+            r = &m.running[m.by_ask[i]]
+            served = left / (n - i)
+            if r.ask_bytes_per_ns < served:
+                served = r.ask_bytes_per_ns
+            left -= served
+            touch(m, m.by_ask[i], served / r.demand_bytes_per_ns, now_ns)
+    else:
+        factor = bandwidth / total
+        for i in range(n):
+            r = &m.running[m.by_ask[i]]
+            touch(m, m.by_ask[i], r.ask_bytes_per_ns * factor / r.demand_bytes_per_ns, now_ns)
+
+
+cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil:
+    cdef int place
     if m.n_l2 > 0:
         share_l2(m)
-    for i in range(m.n_active):
-        place = m.active[i]
-        r = &m.running[place]
-        rate = r.served_ratio if r.served_ratio < 1.0 else 1.0
-        if r.l2_ratio < rate:
-            rate = r.l2_ratio
-        if rate != r.rate:
-            r.remaining_ns -= <double>(now_ns - r.since_ns) * r.rate
-            r.rate = rate
-            r.since_ns = now_ns
-            finish_ns = now_ns + wait_ns(r.remaining_ns, rate)
-            m.finish_ns[place] = finish_ns if finish_ns < NEVER_NS else NEVER_NS
+    if m.n_asking > 0:
+        share_dram(m, now_ns)
+    if m.n_asking < m.n_running:
+        # The others are held back by the L2 at most.
+        for place in range(m.t.n_places):
+            if m.running[place].job >= 0 and m.running[place].demand_bytes_per_ns <= 0.0:
+                touch(m, place, 1.0, now_ns)
 
 
 cdef int first_to_finish(const Memory *m) noexcept nogil:
-    cdef int i
+    cdef int place
     cdef int best = -1
     cdef int64_t best_ns = NEVER_NS
-    for i in range(m.n_active):
-        if best < 0 or m.finish_ns[m.active[i]] < best_ns:
-            best = m.active[i]
-            best_ns = m.finish_ns[best]
+    for place in range(m.t.n_places):
+        if m.finish_ns[place] < best_ns:
+            best_ns = m.finish_ns[place]
+            best = place
     return best
+
+
+cdef int list_running(const Memory *m, int *places) noexcept nogil:
+    cdef int place
+    cdef int n = 0
+    for place in range(m.t.n_places):
+        if m.running[place].job >= 0:
+            places[n] = place
+            n += 1
+    return n

@@ -101,7 +101,8 @@ cdef class NativeSelector(NativeRole):
 
 
 cdef class NativeRegulator(NativeRole):
-    # Fill caps[i] (bytes per ns, > 0 or inf) for the layer at s.memory.active[i]; on entry they hold inf.
+    # Fill caps[i] (bytes per ns, > 0 or inf) for the layer s.memory.running[s.running[i]], i < s.memory.n_running; on entry
+    # they hold inf.
     cdef int regulate(self, const State *s, double *caps) except -1 nogil
 
 

@@ -18,6 +18,7 @@ cdef class TableOwner:
     cdef readonly object problem
     cdef list arrays
     cdef const void *pointer(self, str name, object dtype, object shape) except NULL
+    cdef const void *address(self, object array) except NULL
 
 
 cdef struct State:
@@ -40,6 +41,7 @@ cdef struct State:
     uint64_t *idle  # bit set of accelerators with a free tile
     int n_idle_words
     int n_idle  # accelerators with a free tile
+    int *running  # scratch of list_running, n_places
     int *tile_job  # [place]: slot of the last job there, -1 for none
     int32_t *tile_uid  # [place]: that job's uid, since slots are used again
 
@@ -69,7 +71,7 @@ cdef inline int64_t latency_ns(const State *s, int layer, int accelerator, int n
     # Estimated isolated time; 0 when the layer cannot run so.
     if n_tiles < 1 or n_tiles > s.t.accelerator_tiles[accelerator]:
         return 0
-    return cost_of(s, layer, accelerator, n_tiles).t_iso_ns
+    return s.t.t_iso_ns[<int64_t>layer * s.t.n_options + s.t.option_first[accelerator] + n_tiles - 1]
 
 
 cdef inline int64_t togo(const State *s, const int64_t *table, int layer, int n_tiles) noexcept nogil:

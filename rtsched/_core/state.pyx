@@ -48,6 +48,7 @@ cdef class TableOwner:
         if problem.costs.dtype.itemsize != sizeof(CostRow):
             raise ValueError(f"a cost row has {sizeof(CostRow)} bytes, got {problem.costs.dtype.itemsize}")
         t.costs = <const CostRow *>self.pointer("costs", problem.costs.dtype, (n_layers, t.n_options))
+        t.t_iso_ns = <const int64_t *>self.address(np.ascontiguousarray(problem.costs["t_iso_ns"]))
         t.layer_worst_energy_j = <const double *>self.pointer("layer_worst_energy_j", double, (n_layers,))
         t.layer_reference_ns = <const int64_t *>self.pointer("layer_reference_ns", int64, (n_layers,))
         t.togo_mean_ns = <const int64_t *>self.pointer("togo_mean_ns", int64, (n_layers, t.max_tiles))
@@ -68,6 +69,10 @@ cdef class TableOwner:
         array = getattr(self.problem, name)
         if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
             raise ValueError(f"{name} must be a contiguous array of {dtype} and shape {shape}, got {array.dtype} and {array.shape}")
+        return self.address(array)
+
+    cdef const void *address(self, object array) except NULL:
+        """The address of an array's data, which lives as long as this object."""
         cdef const unsigned char[::1] data = array.reshape(-1).view(np.uint8)
         self.arrays.append(array)
         return &data[0]
@@ -86,12 +91,13 @@ cdef int init(State *s, const Tables *t, uint64_t seed) except -1 nogil:
     s.free_tiles = <uint64_t *>calloc(t.n_accelerators, sizeof(uint64_t))
     s.n_free = <int *>calloc(t.n_accelerators, sizeof(int))
     s.idle = <uint64_t *>calloc(s.n_idle_words, sizeof(uint64_t))
+    s.running = <int *>calloc(t.n_places, sizeof(int))
     s.tile_job = <int *>calloc(t.n_places, sizeof(int))
     s.tile_uid = <int32_t *>calloc(t.n_places, sizeof(int32_t))
     memory.init(&s.memory, &s.t)
     if (
         s.queue_head == NULL or s.queue_tail == NULL or s.free_tiles == NULL or s.n_free == NULL
-        or s.idle == NULL or s.tile_job == NULL or s.tile_uid == NULL
+        or s.idle == NULL or s.running == NULL or s.tile_job == NULL or s.tile_uid == NULL
     ):
         with gil:
             raise MemoryError(f"no memory for {t.n_tasks} tasks and {t.n_places} tiles")
@@ -113,6 +119,7 @@ cdef void release(State *s) noexcept nogil:
     free(s.free_tiles)
     free(s.n_free)
     free(s.idle)
+    free(s.running)
     free(s.tile_job)
     free(s.tile_uid)
     heap.release(&s.ranked)

@@ -73,6 +73,7 @@ cdef struct Tables:
     const double *block_exit
     const int32_t *layer_block
     const CostRow *costs  # [layer * n_options + option]
+    const int64_t *t_iso_ns  # the same of t_iso_ns alone, so that one look-up is one cache line
     const double *layer_worst_energy_j
     const int64_t *layer_reference_ns
     const int64_t *togo_mean_ns  # [layer * max_tiles + tiles - 1], like the three below
@@ -127,15 +128,14 @@ cdef struct Running:
     double l2_demand_bytes_per_ns
     double ask_bytes_per_ns  # min(demand, cap)
     double cap_bytes_per_ns
-    double served_ratio  # served DRAM rate over demand
-    double l2_ratio
+    double l2_ratio  # served L2 rate over L2 demand
     int64_t since_ns
     int64_t start_ns
     int64_t t_ns  # its whole time when served in full
     int64_t bytes  # DRAM traffic, switches included
     int64_t switch_bytes
     uint64_t tiles
-    int32_t job  # slot
+    int32_t job  # slot; NO_JOB where nothing runs
     int32_t layer
     int32_t accelerator
     int32_t n_tiles

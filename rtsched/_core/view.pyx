@@ -3,6 +3,7 @@
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
+from rtsched._core.memory cimport list_running
 from rtsched._core.roles cimport add_dispatch
 from rtsched._core.state cimport latency_ns, togo
 from rtsched._core.types cimport Job, Running
@@ -116,24 +117,24 @@ cdef class RunningView:
     cdef object gather(self, Field field):
         cdef Column column = column_of(self.columns, field, np.int64, 0)
         cdef int i
-        cdef int n = self.s.memory.n_active
+        cdef int n = list_running(&self.s.memory, self.s.running)
         cdef int64_t *out = <int64_t *>column.reserve(n)
         for i in range(n):
-            out[i] = running_value(self.s, &self.s.memory.running[self.s.memory.active[i]], field, self.estimate_tiles)
+            out[i] = running_value(self.s, &self.s.memory.running[self.s.running[i]], field, self.estimate_tiles)
         return column.head(n)
 
     cdef object gather_rates(self, Field field):
         cdef Column column = column_of(self.columns, field, np.float64, 0)
         cdef int i
-        cdef int n = self.s.memory.n_active
+        cdef int n = list_running(&self.s.memory, self.s.running)
         cdef double *out = <double *>column.reserve(n)
         for i in range(n):
-            out[i] = running_rate(&self.s.memory.running[self.s.memory.active[i]], field)
+            out[i] = running_rate(&self.s.memory.running[self.s.running[i]], field)
         return column.head(n)
 
     @property
     def n(self):
-        return self.s.memory.n_active
+        return self.s.memory.n_running
 
     @property
     def task(self):

@@ -1,0 +1,52 @@
+"""The speed workload: periodic models on four unequal accelerators that share DRAM bandwidth, through the public API.
+
+`regular` repeats itself every period, which branch predictors learn; `jittered` does not, and is the one to quote.
+"""
+
+from __future__ import annotations
+
+import random
+
+from rtsched import Accelerator, CostTable, Measured, Memory, Model, Platform, Problem, Scenario, TableCost, Task, compile
+
+SLOWNESS = (1.0, 1.0, 1.6, 1.6)
+PRESETS = {"regular": (5, 0.35, 0.0), "jittered": (16, 0.45, 0.05)}
+PEAK_GB_PER_S = 100.0
+
+
+def speed_problem(preset: str = "jittered", jobs: int = 400, layers: int = 50, seed: int = 0) -> Problem:
+    """Compile the workload.
+
+    Parameters
+    ----------
+    preset : {'jittered', 'regular'}
+    jobs : int
+        Per model.
+    layers : int
+        Per model; each takes 50 to 500 us on the fastest accelerator and asks for 10 to 90 % of the bandwidth there.
+    """
+    n_models, utilisation, jitter = PRESETS[preset]
+    rng = random.Random(seed)
+    rows, models = [], []
+    for m in range(n_models):
+        names = [f"layer{i}" for i in range(layers)]
+        models.append(Model(name=f"model{m}", layers=tuple(Measured(name=name) for name in names)))
+        fastest_us = {name: rng.uniform(50, 500) for name in names}
+        for name in names:
+            demand = rng.uniform(0.1, 0.9)
+            for a, slowness in enumerate(SLOWNESS):
+                latency_ns = round(fastest_us[name] * slowness * 1e3)
+                dram_bytes = int(demand * PEAK_GB_PER_S * latency_ns)
+                row = {"model": f"model{m}", "layer": name, "accelerator": f"a{a}", "latency_ns": latency_ns, "dram_bytes": dram_bytes}
+                rows.append(row)
+    table = CostTable.from_rows(rows)
+    platform = Platform(
+        name=f"speed_{preset}",
+        accelerators=tuple(Accelerator(name=f"a{a}", cost=TableCost(rows=table)) for a in range(len(SLOWNESS))),
+        memory=Memory(peak_gb_per_s=PEAK_GB_PER_S, arbiter="fair"),
+    )
+    period_us = n_models * layers * 275 * 1.3 / (len(SLOWNESS) * utilisation)
+    tasks = tuple(
+        Task(name=f"task{m}", model=model, fps=1e6 / period_us, jitter_ms=jitter * period_us * 1e-3) for m, model in enumerate(models)
+    )
+    return compile(Scenario(name=f"speed_{preset}", tasks=tasks, duration_s=jobs * period_us * 1e-6), platform)
