@@ -1,0 +1,43 @@
+"""The indexed heap against a dictionary, as a rule-based machine."""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from rtsched._core._testing import RankedHandles
+
+small = st.integers(-3, 3)
+
+
+class HeapMachine(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.heap, self.model = RankedHandles(), {}
+
+    @rule(key=st.one_of(small, st.integers(-(2**63), 2**63 - 1)), second=small, task=st.integers(0, 2), handle=st.integers(0, 200))
+    def push(self, key, second, task, handle):
+        if handle not in self.model:
+            self.heap.push(key, second, task, handle, handle)
+            self.model[handle] = (key, second, task, handle)
+
+    @precondition(lambda self: self.model)
+    @rule()
+    def pop(self):
+        handle = self.heap.pop()
+        assert self.model[handle] == min(self.model.values())
+        del self.model[handle]
+
+    @rule(handle=st.integers(0, 300))
+    def remove(self, handle):
+        self.heap.remove(handle)
+        self.model.pop(handle, None)
+
+    @invariant()
+    def same_content(self):
+        assert len(self.heap) == len(self.model)
+        assert all((handle in self.heap) == (handle in self.model) for handle in range(0, 300, 7))
+
+    def teardown(self):
+        assert [self.heap.pop() for _ in range(len(self.heap))] == sorted(self.model, key=self.model.__getitem__)
+
+
+TestHeap = HeapMachine.TestCase
