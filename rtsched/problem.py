@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -59,7 +59,7 @@ def nearest_ns(value: float) -> int:
     return int(np.floor(value + 0.5))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Problem:
     """A compiled scenario: immutable estimate tables.
 
@@ -164,8 +164,14 @@ class Problem:
     has_switch: bool
     regroup_ns: int
     dram_j_per_byte: float
-    scenario: Scenario = field(repr=False)
-    platform: Platform = field(repr=False)
+    scenario: Scenario
+    platform: Platform
+
+    def __repr__(self) -> str:
+        return (
+            f"Problem({self.scenario_name!r} on {self.platform_name!r}: {self.n_tasks} tasks, {self.n_layers} layers, "
+            f"{self.n_accelerators} accelerators)"
+        )
 
     def __post_init__(self) -> None:
         for one in fields(self):

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
+from reference import roles
 
 from rtsched.cost.table import CostTable, TableCost
 from rtsched.platform.platform import Accelerator, Memory, Platform
+from rtsched.policies.roles import Policy
 from rtsched.problem import compile_problem
 from rtsched.workload.layer import Measured
 from rtsched.workload.model import Block, Model, Subnet
@@ -133,3 +135,28 @@ def problems(draw, max_tasks=4, max_tiles=3):
 
 
 seeds = st.integers(0, 2**64 - 1)
+
+MAPPERS = [
+    roles.HashedPairs,
+    roles.RescoredPairs,
+    roles.HashedJobs,
+    roles.HashedKeys,
+    roles.HashedAssign,
+    roles.HashedParameters,
+    roles.LeastLaxity,
+]
+
+
+@st.composite
+def policies(draw):
+    salt = draw(st.integers(0, 100))
+    kind = draw(st.sampled_from(MAPPERS))
+    mapper = kind() if kind is roles.LeastLaxity else kind(salt)
+    tuner = draw(st.sampled_from([None, 777, 5000])) if kind is roles.HashedParameters else None
+    return Policy(
+        mapper=mapper,
+        dropper=roles.HashedDropper(salt) if draw(st.booleans()) else None,
+        selector=roles.HashedSelector(salt) if draw(st.booleans()) else None,
+        regulator=roles.HashedRegulator(salt) if draw(st.booleans()) else None,
+        tuner=roles.HashedTuner(salt, tuner) if tuner else None,
+    )

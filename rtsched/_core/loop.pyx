@@ -10,7 +10,7 @@ from rtsched._core cimport assign, draws, heap, memory, record, state
 from rtsched._core.bridges cimport bridge_dropper, bridge_mapper, bridge_regulator, bridge_selector, bridge_tuner
 from rtsched._core.heap cimport Entry
 from rtsched._core.roles cimport FORM_ASSIGN, FORM_KEY, NOTE_JOB_END, NOTE_LAYER_END, NOTE_RELEASE, Dispatch
-from rtsched._core.state cimport TableOwner, cost_of
+from rtsched._core.state cimport TableOwner, cost_of, latency_ns
 from rtsched._core.types cimport (
     ARRIVAL_CHILD,
     ARRIVAL_PERIODIC,
@@ -458,7 +458,7 @@ cdef class Engine:
             record.add_layer(&self.record, job, r, self.s.now_ns)
         job.last_end_ns, job.last_layer = self.s.now_ns, r.layer
         job.layer = draws.next_layer(&self.s.t, self.s.seed, job.task, job.frame, subnet, r.layer)
-        if job.layer >= 0 and job.layer < r.block_end:
+        if job.layer >= 0 and job.layer < r.block_end and latency_ns(&self.s, job.layer, r.accelerator, r.n_tiles) > 0:
             if self.mapper.notes & NOTE_LAYER_END:
                 self.mapper.on_layer_end(&self.s, slot)
             self.start_layer(slot, r.accelerator, r.tiles, r.n_tiles, r.block_end)

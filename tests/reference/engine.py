@@ -246,10 +246,13 @@ class Simulator:
         self.notify("on_layer_end", job.task, job.frame)
         if job.layer is None:
             self.end_job(job, MET if self.now <= job.deadline else LATE, self.now)
-        elif job.layer < r.block_end:
+        elif job.layer < r.block_end and self.can_run(job.layer, r.accelerator, r.n_tiles):
             self.start_layer(job, r.accelerator, r.tiles, r.block_end)
         else:
             self.make_ready(job)
+
+    def can_run(self, layer, accelerator, n_tiles):
+        return self.problem.costs["t_iso_ns"][layer, self.problem.option_first[accelerator] + n_tiles - 1] > 0
 
     # ---- ends
 

@@ -32,7 +32,24 @@ def test_every_form_of_model_survives_yaml() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["no", "null", "true", "1e5", "0o17", "~", "a: b", "a #b", "- a", "/", "<<", "é\u2028\n\t\a", " lead", "x" * 3000, "x y " * 500 + "z"],
+    [
+        "no",
+        "null",
+        "true",
+        "1e5",
+        "0o17",
+        "~",
+        "a: b",
+        "a #b",
+        "- a",
+        "? a",
+        "/",
+        "<<",
+        "é\u2028\n\t\a",
+        " lead",
+        "x" * 3000,
+        "x y " * 500 + "z",
+    ],
 )
 def test_odd_names_survive_yaml(name: str) -> None:
     model = Model(name="m", layers=(Elementwise(name=name, elements=1),))

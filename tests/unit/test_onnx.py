@@ -147,6 +147,8 @@ W1, W2 = [8, 4, 3], [8, 4, 3, 3]
         (node("Conv", "x w", auto_pad="SAME_UPPER", strides=[2, 2]), X2, W2, {"stride": (2, 2), "padding": (1, 0, 1, 1)}, 288 * 9, (3, 3)),
         (node("Conv", "x w", auto_pad="SAME_LOWER", strides=[2, 2]), X2, W2, {"stride": (2, 2), "padding": (1, 1, 1, 0)}, 288 * 9, (3, 3)),
         (node("Conv", "x w", auto_pad="VALID", strides=[2, 2]), X2, W2, {"stride": (2, 2)}, 288 * 2 * 2, (2, 2)),
+        # SAME for a kernel that covers 5 rows and 3 columns: as many outputs as inputs.
+        (node("Conv", "x w", auto_pad="SAME_UPPER", dilations=[2, 1]), X2, W2, {"dilation": (2, 1), "padding": (2, 1)}, 288 * 30, (5, 6)),
         # 10 columns, 3 more at the ends, a kernel that covers 5.
         (
             node("Conv", "x w", strides=[3], pads=[1, 2], dilations=[2]),
@@ -367,6 +369,7 @@ def test_gather_from_an_activation_is_free(layers_of: Any) -> None:
             node("QLinearConv", "x s z w s z s z bias"),
             Conv(name="y", in_channels=4, out_channels=8, size=(5, 6), kernel=3, bias=True),
         ),
+        (node("QLinearConv", "x s z w s z s z"), Conv(name="y", in_channels=4, out_channels=8, size=(5, 6), kernel=3)),
         (node("ConvInteger", "x w z"), Conv(name="y", in_channels=4, out_channels=8, size=(5, 6), kernel=3)),
         (node("QLinearMatMul", "x s z m s z s z"), Gemm(name="y", m=20, k=6, n=7)),
         (node("MatMulInteger", "x m"), Gemm(name="y", m=20, k=6, n=7)),
@@ -469,16 +472,26 @@ def test_names_are_kept_and_made_unique(layers_of: Any) -> None:
     nodes = [
         node("Relu", "x", "a", name="act"),
         node("Relu", "a", "b", name="act"),
-        node("Relu", "b", "act_2"),
+        node("Relu", "b", "c", name="act"),
+        node("Relu", "c", "act_2"),
         node("Relu", "act_2"),
     ]
-    assert [layer.name for layer in layers_of(nodes, {"x": X2})] == ["act", "act_2", "act_2_2", "y"]
+    assert [layer.name for layer in layers_of(nodes, {"x": X2})] == ["act", "act_2", "act_3", "act_2_2", "y"]
 
 
 def test_weights_that_are_also_inputs_are_weights(layers_of: Any) -> None:
-    inputs = {"x": ["N", 4, 5, 6], "w": W2}
+    inputs = {"w": W2, "x": [2, 4, 5, 6]}
     (layer,) = layers_of(node("Conv", "x w"), inputs, {"w": W2}, load={"batch": 3})
     assert (layer.batch, layer.weight_elements) == (3, 288)
+
+
+def test_sparse_weights_are_weights(tmp_path: Path) -> None:
+    model = make_model([node("MatMul", "x w")], {"x": [2, 3]}, {})
+    values = helper.make_tensor("w", FLOAT, [1], [1.0])
+    model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, helper.make_tensor("at", INT64, [1], [4]), [3, 5]))
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    assert load_onnx(path).model.layers == (Gemm(name="y", m=2, k=3, n=5),)
 
 
 def test_empty_tensors_take_no_time(layers_of: Any) -> None:
@@ -512,8 +525,8 @@ def test_open_batch_is_one_unless_asked(imported: Any) -> None:
 
 def test_batch_replaces_a_written_one_only_when_asked(layers_of: Any) -> None:
     made, inputs = node("Mul", "x scale"), {"x": [4, 10], "scale": [1, 10]}
-    assert layers_of(made, inputs)[0].elements == 40
-    assert layers_of(made, inputs, load={"batch": 2})[0].elements == 20
+    assert layers_of(made, inputs) == (Elementwise(name="y", elements=40),)
+    assert layers_of(made, inputs, load={"batch": 2}) == (Elementwise(name="y", elements=20),)
 
 
 def test_a_stated_shape_of_another_batch_is_not_believed(layers_of: Any) -> None:
@@ -539,7 +552,7 @@ def test_symbolic_dimensions(layers_of: Any) -> None:
 @pytest.mark.parametrize(
     ("load", "message"),
     [
-        ({"dimensions": {"sqe": 128}}, "no input has a dimension 'sqe'; symbolic ones: batch, seq"),
+        ({"dimensions": {"sqe": 128, "seq": 128}}, "no input has a dimension 'sqe'; symbolic ones: batch, seq"),
         ({"dimensions": {"seq": 0}}, "dimension 'seq' must be 1 to 2147483647, got 0"),
         ({"batch": -1}, "batch must be 1 to 2147483647, got -1"),
     ],
@@ -573,6 +586,7 @@ def test_unknown_operators_are_all_listed(imported: Any) -> None:
         node("Fancy", "x", "a", name="f1", domain="com.acme"),
         node("Fancy", "a", "b", name="f2", domain="com.acme"),
         node("Einsum", "x", "t", name="trace", equation="abcc->ab"),
+        node("Einsum", "x x", "u", name="sum first", equation="abcd,bcde->bce"),
         node("Relu", "x", "r"),
         node("Relu", "x", "s", domain="com.acme"),
     ]
@@ -580,7 +594,7 @@ def test_unknown_operators_are_all_listed(imported: Any) -> None:
         imported(nodes, {"x": [1, 2, 3, 3]}, opsets=[helper.make_opsetid("com.acme", 1)])
     expected = (
         "operator Fancy of domain 'com.acme' (2 nodes, first 'f1')",
-        "operator Einsum (1 node, first 'trace')",
+        "operator Einsum (2 nodes, first 'trace')",
         "operator Relu of domain 'com.acme' (1 node, first 's')",
     )
     assert [fault.partition("net.onnx: ")[2] for fault in caught.value.faults] == [f"{one} has no layer" for one in expected]
