@@ -11,7 +11,7 @@ from rtsched.platform.platform import Accelerator, Memory, Platform
 from rtsched.policies.registry import load_policy
 from rtsched.policies.roles import Dropper, Mapper, Policy, Regulator, Selector, Tuner
 from rtsched.problem import Problem
-from rtsched.run import Interrupted, compile, run, simulate  # noqa: A004
+from rtsched.run import Interrupted, compile, run, simulate
 from rtsched.workload.layer import (
     Conv,
     Elementwise,

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["InputError", "PolicyError", "RtschedError"]
+__all__ = ["Fault", "Faults", "InputError", "PolicyError", "RtschedError", "repeated_names"]
+
+
+Fault = tuple[tuple[str | int, ...], str]
+"""A path inside an object, and what is wrong there."""
 
 
 class RtschedError(Exception):
@@ -26,6 +30,24 @@ class InputError(RtschedError, ValueError):
         super().__init__("\n".join(self.faults))
 
 
+class Faults(ValueError):
+    """What validators of domain objects raise: one message per fault, each with its path inside the object.
+
+    Parameters
+    ----------
+    *faults : tuple of (path, message)
+        A path is a tuple of field names and indices.
+
+    Attributes
+    ----------
+    faults : tuple of (path, message)
+    """
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        super().__init__("; ".join(message for _, message in faults))
+
+
 class PolicyError(RtschedError):
     """A policy broke its contract: it dispatched what it must not, or answered a score that is no number.
 
@@ -36,3 +58,9 @@ class PolicyError(RtschedError):
     """
 
     outcome: Any = None
+
+
+def repeated_names(field: str, members: Sequence[Any]) -> list[Fault]:
+    """Faults of the members whose name another before them has."""
+    names = [one.name for one in members]
+    return [((field, i, "name"), f"another of the {field} is named {name!r} too") for i, name in enumerate(names) if name in names[:i]]

@@ -80,7 +80,8 @@ class Metrics:
         DREAM (Kim et al., ASPLOS 2023): RateDLV.
         """
         with np.errstate(invalid="ignore"):
-            return self.n_violated / self.n_counting
+            rate: np.ndarray = self.n_violated / self.n_counting
+        return rate
 
     @property
     def total_violation_rate(self) -> float:
@@ -96,7 +97,8 @@ class Metrics:
         """
         worst = self._per_task(np.ones(len(self._jobs), dtype=bool), self._jobs["worst_energy_j"])
         spent = self._outcome.task_energy_j.sum(axis=1)
-        return np.divide(spent, worst, out=np.ones(self._n_tasks), where=worst > 0)
+        normed: np.ndarray = np.divide(spent, worst, out=np.ones(self._n_tasks), where=worst > 0)
+        return normed
 
     @cached_property
     def uxcost(self) -> float:
@@ -179,7 +181,11 @@ class Metrics:
         return {
             "uxcost": _number(self.uxcost),
             "violation_rate": _number(self.total_violation_rate),
-            "energy_j": {"total": self.total_energy_j, "idle": float(outcome.idle_energy_j.sum()), **self._energy(self.energy_j.sum(axis=0))},
+            "energy_j": {
+                "total": self.total_energy_j,
+                "idle": float(outcome.idle_energy_j.sum()),
+                **self._energy(self.energy_j.sum(axis=0)),
+            },
             "memory_utilisation": self.memory_utilisation,
             "dram_bytes": outcome.served_bytes,
             "layers": outcome.n_layers,

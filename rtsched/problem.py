@@ -1,28 +1,21 @@
-"""Compilation: a scenario on a platform becomes flat arrays, which are all that the engine and the policies read.
+"""The compiled problem: a scenario on a platform as flat arrays, which are all that the engine and the policies read.
 
-Estimates and actuals are different things: a `Problem` holds what schedulers may know, `rtsched.releases.Releases` what
-really happens.
+Estimates and actuals are different things: a `Problem` holds what schedulers may know. What really happens in a run are the
+draws of its seed, which the engine makes itself.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
 
-from rtsched.cost.model import Costs, LayerKey, LayerTable
-from rtsched.cost.table import TableCost
-from rtsched.errors import InputError
-from rtsched.library import load_model
 from rtsched.platform.platform import Platform
-from rtsched.workload.layer import LayerBase
-from rtsched.workload.model import Model
-from rtsched.workload.scenario import Scenario, Task
+from rtsched.workload.scenario import Scenario
 
-__all__ = ["ARRIVALS", "COST_ROW", "MAX_TIME_NS", "Problem", "compile_problem", "nearest_ns", "round_up_ns"]
+__all__ = ["ARRIVALS", "COST_ROW", "MAX_TIME_NS", "Problem"]
 
 MAX_TIME_NS = 2**62
 """Simulated time stays below this, so that sums of two times fit int64."""
@@ -47,16 +40,6 @@ COST_ROW = np.dtype(
     ]
 )
 """One layer on one option (an accelerator and a number of tiles). ``t_iso_ns == 0``: it cannot run there."""
-
-
-def round_up_ns(duration: np.ndarray) -> np.ndarray:
-    """Round durations up to whole ns, at least 1; the one place where durations of models become integers."""
-    return np.maximum(np.ceil(duration), 1.0).astype(np.int64)
-
-
-def nearest_ns(value: float) -> int:
-    """Round to the nearest integer, halves up."""
-    return int(np.floor(value + 0.5))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -209,278 +192,3 @@ class Problem:
             else:
                 state.update(repr(value).encode())
         return state.hexdigest()
-
-
-def compile_problem(scenario: Scenario, platform: Platform) -> Problem:
-    """Compile a scenario on a platform.
-
-    Parameters
-    ----------
-    scenario : Scenario
-    platform : Platform
-
-    Returns
-    -------
-    Problem
-
-    Raises
-    ------
-    InputError
-        A model is unknown, a layer can run nowhere or asks for more bandwidth than one accelerator can get, or a time
-        is out of range; every fault at once.
-    """
-    models, task_model = _models(scenario)
-    structure, keys, layers = _structure(models)
-    costs, hardware = _costs(platform, LayerTable.of(keys, layers))
-    togo = _togo(structure, costs, hardware)
-    tasks = _tasks(scenario)
-    duration_ns = nearest_ns(scenario.duration_s * 1e9)
-    longest_ns = int(tasks["task_deadline_ns"].max())
-    drain_ns = longest_ns if scenario.drain_s is None else nearest_ns(scenario.drain_s * 1e9)
-    if duration_ns < 1 or duration_ns + drain_ns >= MAX_TIME_NS // 2:
-        raise InputError(f"duration_s + drain_s must be from 1 ns to {MAX_TIME_NS // 2 * 1e-9:.3g} s, got {scenario.duration_s:g} s")
-    return Problem(
-        scenario_name=scenario.name,
-        platform_name=platform.name,
-        duration_ns=duration_ns,
-        end_ns=duration_ns + drain_ns,
-        task_names=tuple(task.name for task in scenario.tasks),
-        model_names=tuple(model.name for model in models),
-        layer_names=tuple(key.layer for key in keys),
-        task_model=np.array(task_model, dtype=np.int32),
-        costs=costs,
-        regroup_ns=platform.regroup_ns,
-        has_switch=platform.switch == "activations",
-        dram_j_per_byte=platform.energy.dram_j_per_byte,
-        layer_worst_energy_j=costs["energy_j"].max(axis=1),
-        layer_reference_ns=np.where(costs["t_iso_ns"] > 0, costs["t_iso_ns"], MAX_TIME_NS).min(axis=1),
-        scenario=scenario,
-        platform=platform,
-        **tasks,
-        **structure,
-        **hardware,
-        **togo,
-    )
-
-
-def _models(scenario: Scenario) -> tuple[list[Model], list[int]]:
-    """Return the distinct models, and each task's index into them."""
-    models: list[Model] = []
-    index: list[int] = []
-    for task in scenario.tasks:
-        model = load_model(task.model)
-        known = next((i for i, other in enumerate(models) if other.name == model.name), None)
-        if known is None:
-            models.append(model)
-            known = len(models) - 1
-        elif models[known] != model:
-            raise InputError(f"task {task.name!r}: another model is named {model.name!r} too; names of models must differ")
-        index.append(known)
-    return models, index
-
-
-def _structure(models: Sequence[Model]) -> tuple[dict[str, object], list[LayerKey], list[LayerBase]]:
-    """Lay subnets, blocks and layers out as flat arrays; return them with each layer's names and shape."""
-    first_subnet, first_block, first_layer = [0], [0], [0]
-    names: list[str] = []
-    accuracy: list[float] = []
-    draw: list[int] = []
-    skip: list[float] = []
-    leave: list[float] = []
-    keys: list[LayerKey] = []
-    layers: list[LayerBase] = []
-    for model in models:
-        for subnet in model.variants:
-            owner = model.name if len(model.variants) == 1 else f"{model.name}/{subnet.name}"
-            names.append(subnet.name)
-            accuracy.append(np.nan if subnet.accuracy is None else subnet.accuracy)
-            for place, block in enumerate(subnet.all_blocks):
-                costly = [layer for layer in block.layers if not layer.is_free]
-                if not costly:
-                    continue
-                keys.extend(LayerKey(owner, layer.name) for layer in costly)
-                layers.extend(costly)
-                draw.append(place)
-                skip.append(block.skip)
-                leave.append(block.exit)
-                first_layer.append(len(layers))
-            first_block.append(len(draw))
-        first_subnet.append(len(names))
-    layers_per_block = np.diff(first_layer)
-    arrays: dict[str, object] = {
-        "subnet_names": tuple(names),
-        "subnet_accuracy": np.array(accuracy),
-        "model_first_subnet": np.array(first_subnet, dtype=np.int32),
-        "subnet_first_block": np.array(first_block, dtype=np.int32),
-        "block_first_layer": np.array(first_layer, dtype=np.int32),
-        "block_draw": np.array(draw, dtype=np.int32),
-        "block_skip": np.array(skip),
-        "block_exit": np.array(leave),
-        "layer_block": np.repeat(np.arange(len(draw), dtype=np.int32), layers_per_block),
-    }
-    return arrays, keys, layers
-
-
-def _costs(platform: Platform, table: LayerTable) -> tuple[np.ndarray, dict[str, object]]:
-    """Cost rows of every layer on every option, and the hardware's arrays."""
-    memory = platform.memory
-    alone = memory.peak_gb_per_s * memory.efficiency[0]
-    l2_bytes_per_ns = np.inf if memory.l2_gb_per_s is None else memory.l2_gb_per_s
-    tiles = [one.tiles for one in platform.accelerators]
-    option_first = np.concatenate([[0], np.cumsum(tiles)]).astype(np.int32)
-    ports = [min(alone, one.port_gb_per_s or alone) for one in platform.accelerators]
-    rows = np.zeros((len(table), int(option_first[-1])), dtype=COST_ROW)
-    faults: list[str] = []
-    for a, one in enumerate(platform.accelerators):
-        try:
-            costs = one.cost.estimate(one.name, one.tiles, table, platform.energy)
-        except InputError as error:
-            faults.extend(fault for fault in error.faults if fault not in faults)
-            continue
-        part = rows[:, option_first[a] : option_first[a + 1]]
-        is_measured = isinstance(one.cost, TableCost)
-        _fill(part, costs, ports[a], l2_bytes_per_ns, 0 if is_measured else platform.sync_ns)
-        if is_measured:
-            faults.extend(_too_greedy(part, table, one.name, ports[a]))
-    if not faults:
-        faults = [
-            f"layer {key.layer!r} of model {key.model!r} can run on no accelerator of platform {platform.name!r}"
-            for key, runs in zip(table.keys, (rows["t_iso_ns"] > 0).any(axis=1), strict=True)
-            if not runs
-        ]
-    if faults:
-        raise InputError(faults)
-    return rows, {
-        "accelerator_names": tuple(one.name for one in platform.accelerators),
-        "accelerator_tiles": np.array(tiles, dtype=np.int32),
-        "option_first": option_first,
-        "port_bytes_per_ns": np.array(ports),
-        "idle_power_w": np.array([one.idle_power_w for one in platform.accelerators]),
-        "peak_bytes_per_ns": memory.peak_gb_per_s,
-        "l2_bytes_per_ns": l2_bytes_per_ns,
-        "efficiency": np.array(memory.efficiency),
-        "is_fair": memory.arbiter == "fair",
-    }
-
-
-def _fill(rows: np.ndarray, costs: Costs, port_bytes_per_ns: float, l2_bytes_per_ns: float, sync_ns: int) -> None:
-    """Turn one accelerator's costs into cost rows: the isolated time is compute, DRAM and L2 time overlapped."""
-    runs = ~np.isnan(costs.compute_ns)
-    alone = np.fmax(np.where(runs, costs.compute_ns, 0.0), costs.dram_bytes / port_bytes_per_ns)
-    alone = np.fmax(alone, costs.l2_bytes / l2_bytes_per_ns)
-    if alone.max(initial=0.0) > MAX_TIME_NS // 4:
-        raise InputError(f"a layer takes {alone.max() * 1e-9:.3g} s; the simulator's clock ends at {MAX_TIME_NS // 4 * 1e-9:.3g} s")
-    time_ns = round_up_ns(alone)
-    time_ns[:, 1:] += sync_ns
-    rows["t_iso_ns"] = np.where(runs, time_ns, 0)
-    for name in ("dram_bytes", "l2_bytes", "fetch_bytes", "keep_bytes"):
-        rows[name] = np.where(runs, getattr(costs, name), 0)
-    rows["demand_bytes_per_ns"] = rows["dram_bytes"] / time_ns
-    rows["l2_demand_bytes_per_ns"] = rows["l2_bytes"] / time_ns
-    energy_j = np.where(runs[..., None], costs.energy_j, 0.0)
-    for i, name in enumerate(("energy_mac_j", "energy_sram_j", "energy_l2_j", "energy_dram_j")):
-        rows[name] = energy_j[..., i]
-    rows["energy_j"] = rows["energy_mac_j"] + rows["energy_sram_j"] + rows["energy_l2_j"] + rows["energy_dram_j"]
-
-
-def _too_greedy(rows: np.ndarray, table: LayerTable, accelerator: str, port_bytes_per_ns: float) -> list[str]:
-    """Faults of measured rows that would need more bandwidth than one accelerator can get."""
-    return [
-        f"layer {table.keys[i].layer!r} of model {table.keys[i].model!r} on {accelerator!r} with {n + 1} tiles: "
-        f"{rows[i, n]['dram_bytes']} bytes in {rows[i, n]['t_iso_ns']} ns are {rows[i, n]['demand_bytes_per_ns']:.4g} GB/s; "
-        f"it can draw at most {port_bytes_per_ns:.4g} GB/s"
-        for i, n in np.argwhere(rows["demand_bytes_per_ns"] > port_bytes_per_ns)
-    ]
-
-
-def _togo(structure: dict[str, object], costs: np.ndarray, hardware: dict[str, object]) -> dict[str, np.ndarray]:
-    """Compute the expected remaining time from each layer on, by tiles, mean and minimum over accelerators."""
-    tiles = np.asarray(hardware["accelerator_tiles"])
-    first = np.asarray(hardware["option_first"])
-    answer: dict[str, list[np.ndarray]] = {"togo_mean_ns": [], "togo_min_ns": [], "after_mean_ns": [], "after_min_ns": []}
-    for n in range(1, int(tiles.max()) + 1):
-        options = first[:-1] + np.minimum(n, tiles) - 1
-        time_ns = costs["t_iso_ns"][:, options].astype(np.float64)
-        runs = time_ns > 0
-        # A layer that runs on no accelerator with this many tiles counts with its fastest option.
-        spare = np.where(costs["t_iso_ns"] > 0, costs["t_iso_ns"], MAX_TIME_NS).min(axis=1).astype(np.float64)
-        count = runs.sum(axis=1)
-        mean = np.where(count > 0, time_ns.sum(axis=1) / np.maximum(count, 1), spare)
-        least = np.where(count > 0, np.where(runs, time_ns, np.inf).min(axis=1), spare)
-        for name, alone in (("mean", mean), ("min", least)):
-            after = _expected_after(structure, alone)
-            answer[f"togo_{name}_ns"].append(alone + after)
-            answer[f"after_{name}_ns"].append(after)
-    return {name: np.ascontiguousarray(np.floor(np.stack(rows, axis=1) + 0.5).astype(np.int64)) for name, rows in answer.items()}
-
-
-def _expected_after(structure: dict[str, object], alone_ns: np.ndarray) -> np.ndarray:
-    """Expected time after each layer, given that it was reached: later blocks count by their probability."""
-    first_block = np.asarray(structure["subnet_first_block"])
-    first_layer = np.asarray(structure["block_first_layer"])
-    skip, leave = np.asarray(structure["block_skip"]), np.asarray(structure["block_exit"])
-    after = np.zeros_like(alone_ns)
-    for subnet in range(len(first_block) - 1):
-        rest = 0.0
-        for block in range(first_block[subnet + 1] - 1, first_block[subnet] - 1, -1):
-            behind = (1.0 - leave[block]) * rest
-            for layer in range(first_layer[block + 1] - 1, first_layer[block] - 1, -1):
-                after[layer] = behind
-                behind += alone_ns[layer]
-            rest = (1.0 - skip[block]) * behind + skip[block] * rest
-    return after
-
-
-def _tasks(scenario: Scenario) -> dict[str, np.ndarray]:
-    """Arrival laws, deadlines, cascades and priorities as arrays."""
-    place = {task.name: i for i, task in enumerate(scenario.tasks)}
-    rates = [(task.fps or task.rate_hz or 0.0) * scenario.load for task in scenario.tasks]
-    arrivals = ["periodic" if task.fps else "poisson" if task.rate_hz else "child" for task in scenario.tasks]
-    parents = [-1 if task.parents is None else place[task.parents[0]] for task in scenario.tasks]
-    deadlines = [_deadline_ns(scenario, i, rates, parents) for i in range(len(parents))]
-    for task, rate, deadline_ns in zip(scenario.tasks, rates, deadlines, strict=True):
-        if rate > 1e9 or not 1 <= deadline_ns < MAX_TIME_NS // 4:
-            raise InputError(
-                f"task {task.name!r}: rate {rate:g} per second and deadline {deadline_ns} ns do not fit a clock of whole ns; "
-                f"the rate may be at most 1e9, the deadline 1 to {MAX_TIME_NS // 4}"
-            )
-    first, values, upto = _priorities(scenario.tasks)
-    return {
-        "task_arrival": np.array([ARRIVALS.index(law) for law in arrivals], dtype=np.int32),
-        "task_rate_hz": np.array(rates),
-        "task_offset_ns": np.array([nearest_ns(task.offset_ms * 1e6) for task in scenario.tasks], dtype=np.int64),
-        "task_jitter_ns": np.array([nearest_ns(task.jitter_ms * 1e6) for task in scenario.tasks], dtype=np.int64),
-        "task_deadline_ns": np.array(deadlines, dtype=np.int64),
-        "task_parent": np.array(parents, dtype=np.int32),
-        "task_trigger": np.array([task.trigger for task in scenario.tasks]),
-        "priority_first": first,
-        "priority_value": values,
-        "priority_upto": upto,
-    }
-
-
-def _deadline_ns(scenario: Scenario, task: int, rates: Sequence[float], parents: Sequence[int]) -> int:
-    """Relative deadline: its own, else its root's, else the mean time between arrivals."""
-    explicit_ms = scenario.tasks[task].deadline_ms
-    if explicit_ms is not None:
-        return nearest_ns(explicit_ms * 1e6)
-    while parents[task] >= 0:
-        task = parents[task]
-    explicit_ms = scenario.tasks[task].deadline_ms
-    return nearest_ns(explicit_ms * 1e6) if explicit_ms is not None else nearest_ns(1e9 / rates[task])
-
-
-def _priorities(tasks: Sequence[Task]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Priority values and the cumulative probabilities up to and including each."""
-    first, values, upto = [0], [], []
-    for task in tasks:
-        if isinstance(task.priority, int):
-            values.append(task.priority)
-            upto.append(1.0)
-        else:
-            weights = np.cumsum([entry.weight for entry in task.priority])
-            values.extend(entry.value for entry in task.priority)
-            upto.extend(weights[:-1] / weights[-1])
-            upto.append(1.0)
-        first.append(len(values))
-    return np.array(first, dtype=np.int32), np.array(values, dtype=np.int32), np.array(upto)

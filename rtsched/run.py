@@ -12,13 +12,14 @@ import numpy as np
 from rtsched._core.loop import Engine
 from rtsched._core.roles import ContractError
 from rtsched._version import __version__
+from rtsched.compiler import compile_problem
 from rtsched.errors import InputError, PolicyError
 from rtsched.library import load_platform, load_scenario
 from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, Outcome
 from rtsched.platform.platform import Platform
 from rtsched.policies.registry import load_policy
 from rtsched.policies.roles import Policy
-from rtsched.problem import Problem, compile_problem
+from rtsched.problem import Problem
 from rtsched.workload.scenario import Scenario
 
 __all__ = ["Interrupted", "compile", "run", "simulate"]
@@ -96,9 +97,10 @@ def compile(  # noqa: A001
     changes = {name: value for name, value in (("duration_s", duration_s), ("load", load)) if value is not None}
     if changes:
         chosen = Scenario.model_validate({**dict(chosen), **changes})
-    if platform is None and chosen.platform is None:
+    where = chosen.platform if platform is None else platform
+    if where is None:
         raise InputError(f"scenario {chosen.name!r} names no platform of its own; choose one")
-    return compile_problem(chosen, load_platform(chosen.platform if platform is None else platform))
+    return compile_problem(chosen, load_platform(where))
 
 
 def simulate(
@@ -177,7 +179,10 @@ def run(
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
         raise InputError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
     chosen = load_policy(policy)
-    engine = _engine(problem, chosen, int(seed), layers)
+    try:
+        engine = _engine(problem, chosen, int(seed), layers)
+    except ContractError as error:
+        raise PolicyError(f"policy {chosen.name!r}: {error}") from error
     try:
         _drive(engine, problem, progress, stop)
     except KeyboardInterrupt:

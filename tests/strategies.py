@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import strategies as st
 from reference import roles
 
+from rtsched.compiler import compile_problem
 from rtsched.cost.table import CostTable, TableCost
 from rtsched.platform.platform import Accelerator, Memory, Platform
 from rtsched.policies.roles import Policy
-from rtsched.problem import compile_problem
 from rtsched.workload.layer import Measured
 from rtsched.workload.model import Block, Model, Subnet
 from rtsched.workload.scenario import Scenario, Task, WeightedPriority
@@ -39,7 +39,9 @@ def models(draw, name):
 
 priorities = st.one_of(
     st.integers(0, 11),
-    st.lists(st.builds(WeightedPriority, value=st.integers(0, 11), weight=st.sampled_from([0.5, 1.0, 3.0])), min_size=1, max_size=3).map(tuple),
+    st.lists(st.builds(WeightedPriority, value=st.integers(0, 11), weight=st.sampled_from([0.5, 1.0, 3.0])), min_size=1, max_size=3).map(
+        tuple
+    ),
 )
 
 
@@ -120,9 +122,7 @@ def problems(draw, max_tasks=4, max_tiles=3):
     table = CostTable.from_rows(costs_of(rng, scenario, tiles, memory, draw(st.sampled_from([1, 100]))))
     platform = Platform(
         name="generated",
-        accelerators=tuple(
-            Accelerator(name=f"a{a}", cost=TableCost(rows=table), tiles=n, idle_power_w=0.1) for a, n in enumerate(tiles)
-        ),
+        accelerators=tuple(Accelerator(name=f"a{a}", cost=TableCost(rows=table), tiles=n, idle_power_w=0.1) for a, n in enumerate(tiles)),
         memory=memory,
         switch=draw(st.sampled_from(["free", "activations"])),
         regroup_ns=draw(st.sampled_from([0, 13])),

@@ -2,7 +2,6 @@
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport calloc, free
 
 from rtsched._core cimport draws, heap, memory
 from rtsched._core.heap cimport Entry, Heap

@@ -44,7 +44,7 @@ cdef class PythonMapper(NativeMapper):
     def __init__(self, role):
         forms = [name for name in ("score", "key", "assign") if _overrides(role, name)]
         if len(forms) != 1:
-            raise TypeError(f"mapper {_name(role)} must define exactly one of score, key and assign; it has {', '.join(forms) or 'none'}")
+            raise ContractError(f"mapper {_name(role)} must define exactly one of score, key and assign; it has {', '.join(forms) or 'none'}")
         self.role = role
         self.form = {"score": FORM_SCORE, "key": FORM_KEY, "assign": FORM_ASSIGN}[forms[0]]
         self.call_score, self.call_key, self.call_assign = (getattr(role, name, None) for name in ("score", "key", "assign"))
@@ -52,7 +52,7 @@ cdef class PythonMapper(NativeMapper):
         self.is_rescored, self.waits = role.is_rescored, role.waits
         self.estimate_tiles = role.estimate_tiles
         if self.estimate_tiles < 1:
-            raise ValueError(f"mapper {_name(role)}: estimate_tiles must be at least 1, got {role.estimate_tiles}")
+            raise ContractError(f"mapper {_name(role)}: estimate_tiles must be at least 1, got {role.estimate_tiles}")
         self.has_tiles, self.has_block = _overrides(role, "tiles"), _overrides(role, "block")
         for name, bit in (("on_release", NOTE_RELEASE), ("on_layer_end", NOTE_LAYER_END), ("on_job_end", NOTE_JOB_END)):
             if _overrides(role, name):
@@ -190,7 +190,7 @@ cdef class PythonTuner(NativeTuner):
     def __init__(self, role):
         self.role = role
         if int(role.window_ns) < 1:
-            raise ValueError(f"tuner {_name(role)}: window_ns must be at least 1, got {role.window_ns}")
+            raise ContractError(f"tuner {_name(role)}: window_ns must be at least 1, got {role.window_ns}")
         self.window_ns = role.window_ns
 
     cdef int tune(self, const WindowSums *w, double *parameters, int n_parameters) except -1 nogil:

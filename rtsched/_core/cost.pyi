@@ -1,4 +1,4 @@
-from typing import Final, final
+from typing import Final, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ UNIT_PES: Final[dict[str, int]]
 
 @final
 class Array:
-    def __init__(self, dataflow: str, *, pes: int, noc_elements_per_cycle: int, sram_bytes: int, element_bytes: int) -> None: ...
+    def __new__(cls, dataflow: str, *, pes: int, noc_elements_per_cycle: int, sram_bytes: int, element_bytes: int) -> Self: ...
     def estimate(
         self,
         layers: NDArray[np.int64],

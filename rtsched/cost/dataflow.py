@@ -76,7 +76,7 @@ class DataflowCost(BaseModel):
     outputs that stay are not in `dram_bytes` but in `fetch_bytes` and `keep_bytes`.
 
     **Energy.** 'mac': each MAC with its three register accesses (two reads, one accumulation). 'sram': each element that
-    crosses the NoC. 'dram': `dram_bytes`. 'l2' is 0: these accelerators share DRAM only.
+    crosses the NoC, inputs and weights per step and outputs once. 'dram': `dram_bytes`. 'l2' is 0: these accelerators share DRAM only.
 
     **Sources.** The closed forms are those of MAESTRO's cost model [1]_ for an NVDLA-like [2]_ and a ShiDianNao-like [3]_
     mapping. Register and pass counts are assumptions (named in ``_core/cost.pxd``).

@@ -6,7 +6,7 @@ import csv
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ _DEFAULTS: dict[str, Any] = {"tiles": 1, **dict.fromkeys(("dram_bytes", "l2_byte
 COLUMNS = (*_REQUIRED, *_DEFAULTS)
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
-_INTEGER = re.compile(r"\s*\d{1,19}\s*", re.ASCII)
 
 
 def read_rows(rows: Iterable[Mapping[str, Any]], source: str) -> dict[str, list[Any]]:
@@ -85,12 +84,12 @@ def read_csv(path: str | os.PathLike[str]) -> dict[str, list[Any]]:
     lines = _lines(file, _text(file), checked.faults)
     header = _header(file, next(lines, None), checked.faults)
     absent = [name for name in _REQUIRED if name not in header]
-    for number, starts, cells in lines:
+    for number, line, cells in lines:
         if len(cells) != len(header):
             checked.faults.append(f"{file}:{number}:1: must have {len(header)} cells, as the header does, got {len(cells)}")
             continue
         row = {name: cell if cell.strip() else None for name, cell in zip(header, cells, strict=True)}
-        checked.add(row, f"line {number}", partial(_csv_place, file, number, dict(zip(header, starts, strict=True))), absent)
+        checked.add(row, f"line {number}", partial(_csv_place, file, number, line, header), absent)
     return checked.columns(file)
 
 
@@ -154,7 +153,7 @@ def _number(value: Any) -> float | int:
     if isinstance(value, str):
         if not _NUMBER.fullmatch(value):
             raise ValueError
-        value = int(value) if _INTEGER.fullmatch(value) else float(value)
+        value = float(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -223,8 +222,9 @@ def _unknown(place: str) -> str:
 # ---- CSV
 
 
-def _csv_place(file: str, line: int, starts: Mapping[str, int], column: str) -> str:
-    return f"{file}:{line}:{starts.get(column, 1)} {column}"
+def _csv_place(file: str, number: int, line: str, header: Sequence[str], column: str) -> str:
+    start = _starts(line)[header.index(column)] if column in header else 1
+    return f"{file}:{number}:{start} {column}"
 
 
 def _text(file: str) -> str:
@@ -244,9 +244,9 @@ def _text(file: str) -> str:
         raise InputError(message) from error
 
 
-def _lines(file: str, text: str, faults: list[str]) -> Iterator[tuple[int, list[int], list[str]]]:
-    """Line number, columns where its cells start, and cells, of every line that is not blank."""
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+def _lines(file: str, text: str, faults: list[str]) -> Iterator[tuple[int, str, list[str]]]:
+    """Number, text and cells of every line that is not blank."""
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -254,7 +254,7 @@ def _lines(file: str, text: str, faults: list[str]) -> Iterator[tuple[int, list[
         except csv.Error as error:
             faults.append(f"{file}:{number}:1: is not CSV: {error}")
             continue
-        yield number, _starts(line), cells
+        yield number, line, cells
 
 
 def _starts(line: str) -> list[int]:
@@ -272,13 +272,13 @@ def _starts(line: str) -> list[int]:
     return starts
 
 
-def _header(file: str, first: tuple[int, list[int], list[str]] | None, faults: list[str]) -> list[str]:
+def _header(file: str, first: tuple[int, str, list[str]] | None, faults: list[str]) -> list[str]:
     """Names of the columns; notes which are unknown, doubled or missing."""
     if first is None:
         raise InputError(faults or f"{file}: is empty; its first line must name the columns {', '.join(_REQUIRED)}")
-    number, starts, cells = first
+    number, line, cells = first
     names = [cell.strip() for cell in cells]
-    for i, (start, name) in enumerate(zip(starts, names, strict=True)):
+    for i, (start, name) in enumerate(zip(_starts(line), names, strict=True)):
         if name not in COLUMNS:
             faults.append(_unknown(f"{file}:{number}:{start} {name}"))
         elif name in names[:i]:

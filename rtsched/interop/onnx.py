@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from rtsched.errors import InputError
 from rtsched.interop.onnx_operators import UnmappedError, translate
-from rtsched.interop.onnx_shapes import GraphError, Node, UnknownShapeError, UnsupportedNodeError, activation, walk
+from rtsched.interop.onnx_shapes import GraphError, Node, UnknownShapeError, UnsupportedNodeError, activation, label, walk
 from rtsched.workload.layer import MAX_DIMENSION, LayerBase
 from rtsched.workload.model import Model
 
@@ -152,12 +152,17 @@ def _parsed(path: Path) -> onnx.ModelProto:
 def _inlined(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Replace calls of the model's own functions by their bodies, and the long name of ONNX's domain by its empty one."""
     if proto.functions:
+        from onnx.helper import make_tensor_value_info
         from onnx.inliner import inline_local_functions
 
+        listed = {one.name for one in proto.graph.input}
+        weights = [one for one in proto.graph.initializer if one.name not in listed]
         try:
+            # A function of another opset is converted, for which the inliner looks up its arguments' types among the inputs.
+            proto.graph.input.extend(make_tensor_value_info(one.name, one.data_type, one.dims) for one in weights)
             proto = inline_local_functions(proto, convert_version=True)
-        except (ValueError, RuntimeError) as error:
-            raise InputError(f"its local functions cannot be inlined: {error}") from error
+        except Exception as error:  # the inliner and the version converter raise what they like
+            raise InputError(f"its local functions cannot be inlined, export the model without them: {error}") from error
     for one in (*proto.graph.node, *proto.opset_import):
         if one.domain == "ai.onnx":
             one.domain = ""
@@ -179,8 +184,8 @@ def _check_graph(proto: onnx.ModelProto) -> None:
         raise InputError("is damaged: a name in it is not UTF-8 text")
     subgraphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
     faults = [
-        f"node {node.name or node.output[0]!r} ({node.op_type}): control flow is not supported; export the model without it"
-        for node in proto.graph.node
+        f"{label(node, index)}: control flow is not supported; export the model without it"
+        for index, node in enumerate(proto.graph.node)
         if any(attribute.type in subgraphs for attribute in node.attribute)
     ]
     if faults:
@@ -209,8 +214,7 @@ def _fix_dimensions(graph: onnx.GraphProto, batch: int | None, dimensions: Mappi
         The dimensions that the file left open, with their sizes.
     """
     _check_sizes(batch, dimensions)
-    weights = {one.name for one in graph.initializer} | {one.values.name for one in graph.sparse_initializer}
-    inputs = [one for one in graph.input if one.name not in weights]
+    inputs = _inputs(graph)
     symbols = _symbols(inputs)
     firsts = [_dims(one)[0] for one in inputs if _dims(one)]
     written = firsts[0].dim_value if firsts else 0
@@ -235,6 +239,12 @@ def _fix_dimensions(graph: onnx.GraphProto, batch: int | None, dimensions: Mappi
     return ({"batch": batch} if batch is not None else {}) | {name: sizes[name] for name in symbols}
 
 
+def _inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    """The inputs that are not weights; older files list those, too."""
+    weights = {one.name for one in graph.initializer} | {one.values.name for one in graph.sparse_initializer}
+    return [one for one in graph.input if one.name not in weights]
+
+
 def _check_sizes(batch: int | None, dimensions: Mapping[str, int]) -> None:
     asked = [(f"dimension {name!r}", size) for name, size in dimensions.items()]
     if batch is not None:
@@ -256,15 +266,15 @@ def _symbols(inputs: Iterable[onnx.ValueInfoProto]) -> dict[str, str]:
         for axis, dim in enumerate(_dims(one)):
             if dim.dim_value > 0:
                 continue
-            dim.dim_param = dim.dim_param or f"{one.name}[{axis}]"
+            if dim.dim_param in ("", "?"):
+                dim.dim_param = f"{one.name}[{axis}]"
             symbols.setdefault(dim.dim_param, f"dimension {dim.dim_param!r} (axis {axis} of input {one.name!r})")
     return symbols
 
 
 def _nodes(proto: onnx.ModelProto) -> Iterator[Node]:
     graph = proto.graph
-    weights = {one.name for one in graph.initializer} | {one.values.name for one in graph.sparse_initializer}
-    inputs = {one.name: activation(one.name, one.type) for one in graph.input if one.name not in weights}
+    inputs = {one.name: activation(one.name, one.type) for one in _inputs(graph)}
     declared = {one.name: one.type for one in (*graph.value_info, *graph.output)}
     try:
         yield from walk(proto, inputs, declared)
@@ -278,7 +288,7 @@ def _layers(nodes: Iterable[Node], unknown: Literal["refuse", "free"]) -> tuple[
     faults: dict[str, None] = {}
     uses: dict[tuple[str, str], list[str]] = {}
     for node in nodes:
-        label = f"node {node.name!r} ({node.op})"
+        where = f"node {node.name!r} ({node.op})"
         try:
             found = translate(node)
         except UnmappedError:
@@ -286,9 +296,9 @@ def _layers(nodes: Iterable[Node], unknown: Literal["refuse", "free"]) -> tuple[
         except UnknownShapeError as error:
             faults[str(error)] = None
         except UnsupportedNodeError as error:
-            faults[f"{label}: {error}"] = None
+            faults[f"{where}: {error}"] = None
         except ValidationError as error:
-            faults[f"{label}: {_first_fault(error)}"] = None
+            faults[f"{where}: {_first_fault(error)}"] = None
         else:
             layers += [_renamed(layer, taken) for layer in found]
     operators = tuple(UnknownOperator(op, domain, len(names), names[0]) for (op, domain), names in uses.items())

@@ -225,9 +225,13 @@ def _einsum(node: Node) -> Layers:
     if not arrow or len(operands) != 2 or "." in equation:
         raise UnmappedError
     shapes = [node.input_shape(index) for index in range(2)]
-    if any(len(set(term)) != len(term) or len(term) != len(shape) for term, shape in zip(operands, shapes, strict=True)):
+    if any(len(set(term)) != len(term) for term in (*operands, result)):
         raise UnmappedError
-    sizes = {index: size for term, shape in zip(operands, shapes, strict=True) for index, size in zip(term, shape, strict=True)}
+    sizes: dict[str, int] = {}
+    for term, shape in zip(operands, shapes, strict=True):
+        for index, size in zip(term, shape, strict=True):
+            if sizes.setdefault(index, size) != size:
+                raise UnsupportedNodeError(f"index {index!r} of {equation!r} has the sizes {sizes[index]} and {size}")
     left, right, out = map(set, (*operands, result))
     if (left ^ right) - out:
         raise UnmappedError

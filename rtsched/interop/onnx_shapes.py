@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["GraphError", "Node", "Shape", "Tensor", "UnknownShapeError", "UnsupportedNodeError", "activation", "walk", "words"]
+__all__ = ["GraphError", "Node", "Shape", "Tensor", "UnknownShapeError", "UnsupportedNodeError", "activation", "label", "walk", "words"]
 
 Shape = tuple[int, ...]
 
@@ -168,6 +168,16 @@ def activation(name: str, type_: onnx.TypeProto) -> Tensor:
     return Tensor(type=type_, shape=_shape_of(type_), why_unknown=f"input {name!r} has no shape")
 
 
+def label(node: onnx.NodeProto, index: int) -> str:
+    """How messages call the node."""
+    return f"node {_name(node, index)!r} ({node.op_type})"
+
+
+def _name(node: onnx.NodeProto, index: int) -> str:
+    """The node's name, or that of its first output, for many files name no nodes."""
+    return str(node.name or next(filter(None, node.output), f"{node.op_type} {index}"))
+
+
 def walk(proto: onnx.ModelProto, inputs: Mapping[str, Tensor], declared: Mapping[str, onnx.TypeProto]) -> Iterator[Node]:
     """Yield the nodes of a graph in order, with the shapes of what they read and write.
 
@@ -187,19 +197,18 @@ def walk(proto: onnx.ModelProto, inputs: Mapping[str, Tensor], declared: Mapping
     """
     tensors = {**_weights(proto.graph), **inputs}
     for index, one in enumerate(proto.graph.node):
-        name = one.name or next(filter(None, one.output), f"{one.op_type} {index}")
-        label = f"node {name!r} ({one.op_type})"
+        where = label(one, index)
         missing = [each for each in one.input if each and each not in tensors]
         if missing:
-            raise GraphError(f"{label} reads {missing[0]!r}, which no earlier node writes")
+            raise GraphError(f"{where} reads {missing[0]!r}, which no earlier node writes")
         read = tuple(tensors[each] if each else None for each in one.input)
         try:
-            written = _outputs(one, read, proto.opset_import, declared, label)
+            written = _outputs(one, read, proto.opset_import, declared, where)
         except GraphError as error:
-            raise GraphError(f"{label}: {error}") from error
+            raise GraphError(f"{where}: {error}") from error
         tensors.update((each, tensor) for each, tensor in zip(one.output, written, strict=True) if tensor is not None)
         attributes = {each.name: _plain(each) for each in one.attribute}
-        yield Node(name, one.op_type, one.domain, attributes, read, written)
+        yield Node(_name(one, index), one.op_type, one.domain, attributes, read, written)
 
 
 def _weights(graph: onnx.GraphProto) -> dict[str, Tensor]:
@@ -248,7 +257,7 @@ def _outputs(
     inputs: Sequence[Tensor | None],
     opsets: Sequence[onnx.OperatorSetIdProto],
     declared: Mapping[str, onnx.TypeProto],
-    label: str,
+    where: str,
 ) -> tuple[Tensor | None, ...]:
     types = _inferred(node, inputs, opsets)
     for name in filter(None, node.output):
@@ -259,7 +268,7 @@ def _outputs(
     lost = next((each.why_unknown for each in inputs if each is not None and each.shape is None), None)
     written: list[Tensor | None] = []
     for name in node.output:
-        why = lost or f"{label}: the shape of its output {name!r} depends on data, or on weights in another file, which is not read"
+        why = lost or f"{where}: the shape of its output {name!r} depends on data, or on weights in another file, which is not read"
         if name in values:
             written.append(_weight(values[name], tuple(values[name].dims)))
         else:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rtsched.cost.dataflow import DataflowCost
 from rtsched.cost.model import Energy
 from rtsched.cost.table import TableCost
+from rtsched.errors import Faults, repeated_names
 
 __all__ = ["MAX_ACCELERATORS", "MAX_TILES", "Accelerator", "Memory", "Platform"]
 
@@ -100,7 +101,6 @@ class Platform(_Frozen):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Platform:
-        names = [one.name for one in self.accelerators]
-        if len(set(names)) != len(names):
-            raise ValueError(f"accelerator names must differ; twice: {', '.join(sorted({n for n in names if names.count(n) > 1}))}")
+        if faults := repeated_names("accelerators", self.accelerators):
+            raise Faults(*faults)
         return self

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from rtsched._core.roles import Dispatches, Window
-    from rtsched._core.state import StateView
+    from rtsched._core.bridges import Window
+    from rtsched._core.view import Dispatches, StateView
     from rtsched.problem import Problem
 
 __all__ = ["Dropper", "Mapper", "Policy", "Regulator", "Role", "Selector", "Tuner"]

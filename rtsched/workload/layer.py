@@ -164,9 +164,7 @@ class Conv(_Window):
     @model_validator(mode="after")
     def _groups_divide(self) -> Any:
         if self.in_channels % self.groups or self.out_channels % self.groups:
-            raise ValueError(
-                f"groups {self.groups} must divide in_channels {self.in_channels} and out_channels {self.out_channels}"
-            )
+            raise ValueError(f"groups {self.groups} must divide in_channels {self.in_channels} and out_channels {self.out_channels}")
         return self
 
     def _output_axis(self, axis: int) -> int:

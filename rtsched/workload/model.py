@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rtsched.errors import Faults, repeated_names
 from rtsched.workload.layer import Layer, LayerBase
 
 __all__ = ["Block", "Model", "Subnet"]
@@ -127,12 +128,14 @@ class Model(_Frozen):
     @model_validator(mode="after")
     def _check(self) -> Model:
         _one_of(self, "layers", "blocks", "subnets")
-        names = [subnet.name for subnet in self.variants]
-        if len(set(names)) != len(names):
-            raise ValueError(f"model {self.name!r} has subnets of the same name: {', '.join(names)}")
-        macs = [subnet.macs for subnet in self.variants]
-        if macs[0] < max(macs):
-            raise ValueError(f"model {self.name!r}: the largest subnet stands first; {names[0]!r} has {macs[0]} MACs of {max(macs)}")
+        if faults := repeated_names("subnets", self.variants):
+            raise Faults(*faults)
+        largest = max(self.variants, key=lambda subnet: subnet.macs)
+        if largest.macs > self.variants[0].macs:
+            raise ValueError(
+                f"model {self.name!r}: the largest subnet stands first; {largest.name!r} with {largest.macs} MACs comes after "
+                f"{self.variants[0].name!r} with {self.variants[0].macs}"
+            )
         return self
 
     @cached_property

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from rtsched.errors import Fault, Faults, repeated_names
 from rtsched.workload.model import Model
 
 __all__ = ["MAX_PRIORITY", "Scenario", "Task", "WeightedPriority"]
@@ -83,12 +84,17 @@ class Task(_Frozen):
         laws = [law for law in ("fps", "rate_hz", "parents") if getattr(self, law) is not None]
         if len(laws) != 1:
             raise ValueError(f"task {self.name!r}: give exactly one of fps, rate_hz, parents; got {' and '.join(laws) or 'none'}")
-        if self.fps is None and (self.offset_ms or self.jitter_ms):
-            raise ValueError(f"task {self.name!r}: offset_ms and jitter_ms belong to periodic arrivals (fps)")
+        faults = [
+            ((field,), f"belongs to periodic arrivals (fps); task {self.name!r} has {laws[0]}")
+            for field in ("offset_ms", "jitter_ms")
+            if self.fps is None and getattr(self, field)
+        ]
         if self.fps is not None and self.jitter_ms > 1e3 / self.fps:
-            raise ValueError(f"task {self.name!r}: jitter_ms {self.jitter_ms:g} is longer than the period of {1e3 / self.fps:g} ms")
+            faults.append((("jitter_ms",), f"{self.jitter_ms:g} ms are longer than the period of {1e3 / self.fps:g} ms"))
         if self.parents is None and self.trigger != 1.0:
-            raise ValueError(f"task {self.name!r}: trigger belongs to a task with parents")
+            faults.append((("trigger",), f"belongs to a task with parents; task {self.name!r} has none"))
+        if faults:
+            raise Faults(*faults)
         return self
 
 
@@ -119,17 +125,30 @@ class Scenario(_Frozen):
     load: Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)] = 1.0
 
     @model_validator(mode="after")
-    def _check_cascades(self) -> Scenario:
-        by_name = {task.name: task for task in self.tasks}
-        if len(by_name) != len(self.tasks):
-            names = [task.name for task in self.tasks]
-            raise ValueError(f"task names must differ; twice: {', '.join(sorted({n for n in names if names.count(n) > 1}))}")
+    def _check(self) -> Scenario:
+        faults = repeated_names("tasks", self.tasks)
+        place = {task.name: i for i, task in enumerate(self.tasks)}
+        for i, task in enumerate(self.tasks):
+            for j, parent in enumerate(task.parents or ()):
+                if parent not in place:
+                    faults.append((("tasks", i, "parents", j), f"unknown task {parent!r}; tasks: {', '.join(place)}"))
+        if not faults:
+            faults = self._cycles(place)
+        if faults:
+            raise Faults(*faults)
+        return self
+
+    def _cycles(self, place: dict[str, int]) -> list[Fault]:
+        """Return a fault per cycle of parents, at its first task in the order of the file."""
+        faults: list[Fault] = []
+        done: set[str] = set()
         for task in self.tasks:
             chain = [task.name]
-            while (parents := by_name[chain[-1]].parents) is not None:
-                if parents[0] not in by_name:
-                    raise ValueError(f"task {chain[-1]!r} has the unknown parent {parents[0]!r}; tasks: {', '.join(by_name)}")
+            while chain[-1] not in done and (parents := self.tasks[place[chain[-1]]].parents) is not None:
                 if parents[0] in chain:
-                    raise ValueError(f"cycle of parents: {' -> '.join([*chain, parents[0]])}")
+                    cycle = [*chain[chain.index(parents[0]) :], parents[0]]
+                    faults.append((("tasks", place[cycle[0]], "parents"), f"cycle of parents: {' -> '.join(cycle)}"))
+                    break
                 chain.append(parents[0])
-        return self
+            done.update(chain)
+        return faults

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference import cost as reference
 
@@ -12,17 +12,19 @@ from rtsched.cost.dataflow import DataflowCost
 from rtsched.cost.model import KINDS, Energy, LayerKey, LayerTable
 from rtsched.workload.layer import Conv, Elementwise, Embedding, Gemm, Norm, Pool, Recurrent, Softmax
 
-channels = st.integers(1, 70)
+channels = st.one_of(st.sampled_from([1, 3, 8, 15, 16, 17, 40, 64]), st.integers(1, 70))
 small = st.integers(1, 40)
-pair = st.tuples(st.integers(1, 4), st.integers(1, 4))
+edge = st.sampled_from([1, 2, 3, 4, 5])
+pair = st.tuples(edge, edge)
 
 
 @st.composite
 def convolutions(draw):
-    groups = draw(st.sampled_from([1, 1, 2, 5, 33]))
+    groups = draw(st.sampled_from([1, 1, 1, 2, 5, 33]))
     kernel = draw(st.one_of(pair, st.just((17, 17))))
-    size = tuple(draw(st.integers(edge, edge + 30)) for edge in kernel)
-    is_transposed = draw(st.booleans())
+    size = tuple(rows + draw(st.sampled_from([0, 1, 3, 6, 13, 14, 27, 30])) for rows in kernel)
+    stride = draw(st.one_of(st.just((1, 1)), pair))
+    is_transposed = draw(st.integers(0, 3)) == 0
     return Conv(
         name="l",
         in_channels=groups * draw(channels),
@@ -30,9 +32,10 @@ def convolutions(draw):
         groups=groups,
         size=size,
         kernel=kernel,
-        stride=draw(pair),
-        padding=0 if is_transposed else draw(st.integers(0, 3)),
-        batch=draw(st.sampled_from([1, 1, 2, 7, 40])),
+        stride=stride,
+        # A transposed convolution must leave some output.
+        padding=draw(st.integers(0, (min(kernel) - 1) // 2 if is_transposed else 3)),
+        batch=draw(st.sampled_from([1, 1, 2, 5, 7, 11, 40])),
         transposed=is_transposed,
     )
 
@@ -40,7 +43,7 @@ def convolutions(draw):
 @st.composite
 def pools(draw):
     kernel = draw(pair)
-    size = tuple(draw(st.integers(edge, edge + 30)) for edge in kernel)
+    size = tuple(rows + draw(st.sampled_from([0, 1, 3, 6, 13, 14, 27, 30])) for rows in kernel)
     return Pool(name="l", channels=draw(channels), size=size, kernel=kernel, stride=draw(pair), batch=draw(small))
 
 
@@ -85,14 +88,15 @@ def cycles(model, layers):
 hardware = st.fixed_dictionaries(
     {
         "pes": st.integers(256, 5000),
-        "noc_elements_per_cycle": st.sampled_from([1, 16, 100, 512]),
+        "noc_elements_per_cycle": st.sampled_from([1, 16, 40, 100, 300, 512]),
         "sram_bytes": st.sampled_from([4, 1001, 30_000, 2**23]),
         "element_bytes": st.sampled_from([1, 2]),
     }
 )
 
 
-@given(st.lists(any_layer, min_size=1, max_size=4), st.sampled_from(["ws", "os"]), hardware)
+@settings(max_examples=200)
+@given(st.lists(st.one_of(convolutions(), any_layer), min_size=4, max_size=16), st.sampled_from(["ws", "os"]), hardware)
 def test_core_equals_the_plain_python_twin(layers, dataflow, fields):
     rows = table(*layers)
     cycles, accesses = np.empty((2, len(layers)))

@@ -2,7 +2,6 @@
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-
 from rtsched._core._testing import RankedHandles
 
 small = st.integers(-3, 3)

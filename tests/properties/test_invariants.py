@@ -3,6 +3,7 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_tiles_and_jobs_run_one_layer_at_a_time(problem, policy, seed):
             spans.setdefault((int(layer["accelerator"]), tile), []).append((int(layer["start_ns"]), int(until)))
     for busy in spans.values():
         busy.sort()
-        assert all(a[1] <= b[0] for a, b in zip(busy, busy[1:], strict=False))
+        assert all(a[1] <= b[0] for a, b in pairwise(busy))
 
 
 @given(problems(), policies(), seeds)
@@ -164,7 +165,9 @@ def test_native_policies_leave_no_eligible_pair(problem, name, seed):
 
 def waits_of(outcome, job, own):
     """For each layer of the job, when it became ready and when it started; the end of the run for one that did not."""
-    before = outcome.jobs[(outcome.jobs["task"] == job["task"]) & (outcome.jobs["frame"] < job["frame"]) & (outcome.jobs["release_ns"] >= 0)]
+    before = outcome.jobs[
+        (outcome.jobs["task"] == job["task"]) & (outcome.jobs["frame"] < job["frame"]) & (outcome.jobs["release_ns"] >= 0)
+    ]
     if job["release_ns"] < 0 or (before["finish_ns"] < 0).any():
         return [], []
     first = max([int(job["release_ns"]), *before["finish_ns"].tolist()])

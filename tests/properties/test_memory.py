@@ -7,7 +7,6 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from reference.engine import NEVER, Simulator
-
 from rtsched._core._testing import SharedMemory
 
 N_PLACES = 6

@@ -9,6 +9,7 @@ from strategies import policies, problems, seeds
 from rtsched.policies.roles import Policy
 from rtsched.run import run
 
+
 @given(problems(), policies(), seeds)
 def test_all_roles(problem, policy, seed):
     assert_equal_runs(run(problem, policy, seed=seed, layers=True), run_reference(problem, policy, seed))

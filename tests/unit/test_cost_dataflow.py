@@ -62,6 +62,12 @@ WS, OS = array("ws"), array("os")
         (conv(16, 16, (2, 2), 1, batch=8), 2 * 2, None),
         # Stride 2, 4 x 4 taps: four phases of 2 x 2 taps over 8 x 8 inputs.
         (conv(16, 16, 8, 4, stride=2, padding=1, transposed=True), 4 * 8 * 1 * 4, None),
+        # Padding cuts the 10 rows that stride 2 makes of 5 down to 4, but all 5 are computed, in 4 phases of 1 tap each.
+        (conv(16, 16, 5, 2, stride=2, padding=3, transposed=True), 4 * 5 * 1, 64 * 2),
+        # Ten groups of 2 x 2 channels: 16 output channels of 8 groups take their 2 x 9 taps side by side.
+        (conv(20, 20, 16, 3, padding=1, groups=10), 10 * 16 * 2 * 2, 2 * 4 * 18),
+        # 15 channels still have something to gain.
+        (conv(16, 15, 16, 3, padding=1), 16 * 2 * 9, 4 * 15 * 9),
         # One row uses one of the units; 300 rows fill them.
         (Gemm(name="fc", m=1, n=1000, k=512), 63 * 32, 1000 * 32),
         (Gemm(name="fc", m=300, n=64, k=64), 4 * 4 * 38, None),

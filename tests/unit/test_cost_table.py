@@ -168,7 +168,7 @@ HEADER = "model,layer,accelerator,latency_ns,dram_bytes,energy_j,tiles\n"
         ("net,a,npu,5,,,|65", "tiles", "must be an integer from 1 to 64, got 65"),
         ("net,a,npu,5,,,|1.5", "tiles", "must be an integer from 1 to 64, got 1.5"),
         (" |,a,npu,5,,,", "model", "must be a name, got nothing"),
-        ('"n,""x""", a,  |,5,,,', "accelerator", "must be a name, got nothing"),
+        ('"n,""x"",y", a,  |,5,,,', "accelerator", "must be a name, got nothing"),
         ('"net", "a",npu,|-5,,,', "latency_ns", "must be a number greater than 0, got -5"),
         ('5" net,a,npu,|-5,,,', "latency_ns", "must be a number greater than 0, got -5"),
     ],

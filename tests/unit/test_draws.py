@@ -4,9 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import draws
-from strategies import problems, seeds
-
 from rtsched._core._testing import Draws
+from strategies import problems, seeds
 
 frames = st.integers(0, 10**6)
 

@@ -499,9 +499,10 @@ def test_empty_tensors_take_no_time(layers_of: Any) -> None:
     assert [layer.name for layer in layers_of(nodes, {"x": X2}, {"zero": np.array([0])})] == ["y"]
 
 
-def test_local_functions_are_inlined(layers_of: Any) -> None:
+@pytest.mark.parametrize("opset", [17, 13])
+def test_local_functions_are_inlined(layers_of: Any, opset: int) -> None:
     body = [node("Conv", "data kernel", "c"), node("Relu", "c", "out")]
-    opsets = [helper.make_opsetid("", 17)]
+    opsets = [helper.make_opsetid("", opset)]
     function = helper.make_function("mine", "ConvRelu", ["data", "kernel"], ["out"], body, opsets)
     nodes = [node("ConvRelu", "x w", domain="mine")]
     layers = layers_of(nodes, {"x": X2}, {"w": W2}, functions=[function], opsets=[helper.make_opsetid("mine", 1)])
@@ -535,6 +536,11 @@ def test_a_stated_shape_of_another_batch_is_not_believed(layers_of: Any) -> None
     assert layers_of([made, relu], {"x": [4, 10]}, **fields)[-1] == Elementwise(name="y", elements=14)
     with pytest.raises(InputError, match="depends on data"):
         layers_of([made, relu], {"x": [4, 10]}, load={"batch": 2}, **fields)
+
+
+def test_question_marks_are_dimensions_of_their_own(layers_of: Any) -> None:
+    layers = layers_of(node("Relu"), {"x": ["N", "?", "?"]}, load={"dimensions": {"x[1]": 3, "x[2]": 5}})
+    assert layers == (Elementwise(name="y", elements=15),)
 
 
 def test_symbolic_dimensions(layers_of: Any) -> None:
@@ -586,19 +592,22 @@ def test_unknown_operators_are_all_listed(imported: Any) -> None:
         node("Fancy", "x", "a", name="f1", domain="com.acme"),
         node("Fancy", "a", "b", name="f2", domain="com.acme"),
         node("Einsum", "x", "t", name="trace", equation="abcc->ab"),
-        node("Einsum", "x x", "u", name="sum first", equation="abcd,bcde->bce"),
+        node("Einsum", "x w", "u", name="sum first", equation="abcd,dbce->bce"),
+        node("Einsum", "x x", "v", name="implicit", equation="abcd,abcd"),
         node("Relu", "x", "r"),
         node("Relu", "x", "s", domain="com.acme"),
     ]
     with pytest.raises(InputError) as caught:
-        imported(nodes, {"x": [1, 2, 3, 3]}, opsets=[helper.make_opsetid("com.acme", 1)])
+        imported(nodes, {"x": [1, 2, 3, 3]}, {"w": [3, 2, 3, 5]}, opsets=[helper.make_opsetid("com.acme", 1)])
     expected = (
         "operator Fancy of domain 'com.acme' (2 nodes, first 'f1')",
-        "operator Einsum (2 nodes, first 'trace')",
+        "operator Einsum (3 nodes, first 'trace')",
         "operator Relu of domain 'com.acme' (1 node, first 's')",
     )
     assert [fault.partition("net.onnx: ")[2] for fault in caught.value.faults] == [f"{one} has no layer" for one in expected]
-    accepted = imported(nodes, {"x": [1, 2, 3, 3]}, opsets=[helper.make_opsetid("com.acme", 1)], load={"unknown": "free"})
+    accepted = imported(
+        nodes, {"x": [1, 2, 3, 3]}, {"w": [3, 2, 3, 5]}, opsets=[helper.make_opsetid("com.acme", 1)], load={"unknown": "free"}
+    )
     assert tuple(map(str, accepted.unknown)) == expected
     assert accepted.model.layers == (Elementwise(name="r", elements=18),)
 
@@ -621,6 +630,7 @@ def test_shape_behind_an_unknown_operator_must_be_stated(imported: Any) -> None:
         ([node("Conv", "x w")], [1, 5, 5, 6], "the input has 5 channels, the weights are for 1 x 4"),
         ([node("ConvTranspose", "x w")], [1, 5, 5, 6], "the input has 5 channels, the weights are for 8"),
         ([node("MatMul", "x w")], [1, 4, 5, 6], r"node 'y' \(MatMul\): Incompatible dimensions"),
+        ([node("Einsum", "x w", equation="bcyx,ocyx->bo")], [1, 4, 5, 6], "index 'y' of 'bcyx,ocyx->bo' has the sizes 5 and 3"),
         ([node("Add", "x gone")], [1, 4, 5, 6], r"node 'y' \(Add\) reads 'gone', which no earlier node writes"),
         ([node("Flatten")], [1, 4, 5, 6], "no node computes anything"),
         ([node("NonZero", "x", "i"), node("Relu", "i")], [4, 5], r"node 'i' \(NonZero\): the shape of its output 'i' depends on data"),
