@@ -204,7 +204,7 @@ def _fill(rows: np.ndarray, costs: Costs, port_bytes_per_ns: float, l2_bytes_per
 
 
 def _too_greedy(rows: np.ndarray, table: LayerTable, accelerator: str, port_bytes_per_ns: float) -> list[str]:
-    """Faults of measured rows that would need more bandwidth than one accelerator can get."""
+    """FaultsError of measured rows that would need more bandwidth than one accelerator can get."""
     return [
         f"layer {table.keys[i].layer!r} of model {table.keys[i].model!r} on {accelerator!r} with {n + 1} tiles: "
         f"{rows[i, n]['dram_bytes']} bytes in {rows[i, n]['t_iso_ns']} ns are {rows[i, n]['demand_bytes_per_ns']:.4g} GB/s; "

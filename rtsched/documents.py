@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from rtsched._yaml import Node, Place, Step, compose, resolve, short
-from rtsched.errors import Faults, InputError
+from rtsched.errors import FaultsError, InputError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -201,7 +201,7 @@ class Document:
                     # Of another file, with its own lines, or of a table in this one.
                     for text in inner.faults:
                         self._note(node.place, path, text)
-                case "value_error" if isinstance(inner := one["ctx"]["error"], Faults):
+                case "value_error" if isinstance(inner := one["ctx"]["error"], FaultsError):
                     for inside, text in inner.faults:
                         self.fault((*path, *inside), text)
                 case _:

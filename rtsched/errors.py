@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Fault", "Faults", "InputError", "PolicyError", "RtschedError", "repeated_names"]
+__all__ = ["Fault", "FaultsError", "InputError", "PolicyError", "RtschedError", "repeated_names"]
 
 
 Fault = tuple[tuple[str | int, ...], str]
@@ -30,7 +30,7 @@ class InputError(RtschedError, ValueError):
         super().__init__("\n".join(self.faults))
 
 
-class Faults(ValueError):
+class FaultsError(ValueError):
     """What validators of domain objects raise: one message per fault, each with its path inside the object.
 
     Parameters
@@ -61,6 +61,6 @@ class PolicyError(RtschedError):
 
 
 def repeated_names(field: str, members: Sequence[Any]) -> list[Fault]:
-    """Faults of the members whose name another before them has."""
+    """FaultsError of the members whose name another before them has."""
     names = [one.name for one in members]
     return [((field, i, "name"), f"another of the {field} is named {name!r} too") for i, name in enumerate(names) if name in names[:i]]

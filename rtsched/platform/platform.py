@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rtsched.cost.dataflow import DataflowCost
 from rtsched.cost.model import Energy
 from rtsched.cost.table import TableCost
-from rtsched.errors import Faults, repeated_names
+from rtsched.errors import FaultsError, repeated_names
 
 __all__ = ["MAX_ACCELERATORS", "MAX_TILES", "Accelerator", "Memory", "Platform"]
 
@@ -102,5 +102,5 @@ class Platform(_Frozen):
     @model_validator(mode="after")
     def _names_differ(self) -> Platform:
         if faults := repeated_names("accelerators", self.accelerators):
-            raise Faults(*faults)
+            raise FaultsError(*faults)
         return self

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rtsched.errors import Faults, repeated_names
+from rtsched.errors import FaultsError, repeated_names
 from rtsched.workload.layer import Layer, LayerBase
 
 __all__ = ["Block", "Model", "Subnet"]
@@ -129,7 +129,7 @@ class Model(_Frozen):
     def _check(self) -> Model:
         _one_of(self, "layers", "blocks", "subnets")
         if faults := repeated_names("subnets", self.variants):
-            raise Faults(*faults)
+            raise FaultsError(*faults)
         largest = max(self.variants, key=lambda subnet: subnet.macs)
         if largest.macs > self.variants[0].macs:
             raise ValueError(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from rtsched.errors import Fault, Faults, repeated_names
+from rtsched.errors import Fault, FaultsError, repeated_names
 from rtsched.workload.model import Model
 
 __all__ = ["MAX_PRIORITY", "Scenario", "Task", "WeightedPriority"]
@@ -94,7 +94,7 @@ class Task(_Frozen):
         if self.parents is None and self.trigger != 1.0:
             faults.append((("trigger",), f"belongs to a task with parents; task {self.name!r} has none"))
         if faults:
-            raise Faults(*faults)
+            raise FaultsError(*faults)
         return self
 
 
@@ -135,7 +135,7 @@ class Scenario(_Frozen):
         if not faults:
             faults = self._cycles(place)
         if faults:
-            raise Faults(*faults)
+            raise FaultsError(*faults)
         return self
 
     def _cycles(self, place: dict[str, int]) -> list[Fault]:

@@ -594,6 +594,7 @@ def test_unknown_operators_are_all_listed(imported: Any) -> None:
         node("Einsum", "x", "t", name="trace", equation="abcc->ab"),
         node("Einsum", "x w", "u", name="sum first", equation="abcd,dbce->bce"),
         node("Einsum", "x x", "v", name="implicit", equation="abcd,abcd"),
+        node("Einsum", "x w", "d", name="diagonal", equation="abcc,dbce->abde"),
         node("Relu", "x", "r"),
         node("Relu", "x", "s", domain="com.acme"),
     ]
@@ -601,7 +602,7 @@ def test_unknown_operators_are_all_listed(imported: Any) -> None:
         imported(nodes, {"x": [1, 2, 3, 3]}, {"w": [3, 2, 3, 5]}, opsets=[helper.make_opsetid("com.acme", 1)])
     expected = (
         "operator Fancy of domain 'com.acme' (2 nodes, first 'f1')",
-        "operator Einsum (3 nodes, first 'trace')",
+        "operator Einsum (4 nodes, first 'trace')",
         "operator Relu of domain 'com.acme' (1 node, first 's')",
     )
     assert [fault.partition("net.onnx: ")[2] for fault in caught.value.faults] == [f"{one} has no layer" for one in expected]
