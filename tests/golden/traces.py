@@ -21,7 +21,9 @@ def trace(policy):
     lines.append("task frame status release_ns start_ns finish_ns deadline_ns subnet priority preemptions")
     for job in jobs:
         status = rtsched.outcome.STATUSES[job["status"]]
-        times = " ".join(str(job[name]) for name in ("release_ns", "start_ns", "finish_ns", "deadline_ns", "subnet", "priority", "preemptions"))
+        times = " ".join(
+            str(job[name]) for name in ("release_ns", "start_ns", "finish_ns", "deadline_ns", "subnet", "priority", "preemptions")
+        )
         lines.append(f"{problem.task_names[job['task']]} {job['frame']} {status} {times}")
     return "\n".join(lines) + "\n"
 

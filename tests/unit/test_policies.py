@@ -41,7 +41,11 @@ def test_order_of_three_jobs(policy, order):
 
 def test_llf_differs_from_edf_when_remaining_times_do():
     # x: deadline 100, 10 to go, laxity 90; y: deadline 120, 80 to go, laxity 40.
-    tasks = [once("x", "x", 1, deadline_ns=99, release_ns=1), once("y", "y", 1, deadline_ns=119, release_ns=1), once("z", "z", 1, deadline_ns=5)]
+    tasks = [
+        once("x", "x", 1, deadline_ns=99, release_ns=1),
+        once("y", "y", 1, deadline_ns=119, release_ns=1),
+        once("z", "z", 1, deadline_ns=5),
+    ]
     problem = problem_of(tasks, {"x": [[10]], "y": [[80]], "z": [[5]]})
     assert run(problem, "edf").jobs["start_ns"].tolist() == [5, 15, 0]
     assert run(problem, "llf").jobs["start_ns"].tolist() == [85, 5, 0]
