@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from rtsched._core.loop import Engine
 from rtsched._core.roles import ContractError
@@ -96,11 +97,19 @@ def compile(  # noqa: A001
     chosen = load_scenario(scenario)
     changes = {name: value for name, value in (("duration_s", duration_s), ("load", load)) if value is not None}
     if changes:
-        chosen = Scenario.model_validate({**dict(chosen), **changes})
+        chosen = _changed(chosen, changes)
     where = chosen.platform if platform is None else platform
     if where is None:
         raise InputError(f"scenario {chosen.name!r} names no platform of its own; choose one")
     return compile_problem(chosen, load_platform(where))
+
+
+def _changed(scenario: Scenario, changes: dict[str, float]) -> Scenario:
+    try:
+        return Scenario.model_validate({**dict(scenario), **changes})
+    except ValidationError as error:
+        faults = [(".".join(map(str, one["loc"])), one["msg"].replace("Input should ", "must "), one["input"]) for one in error.errors()]
+        raise InputError([f"{name}: {message}, got {value!r}" for name, message, value in faults]) from None
 
 
 def simulate(

@@ -475,7 +475,6 @@ cdef class Engine:
         cdef Job *job = &self.s.jobs[slot]
         cdef int task = job.task
         cdef int i, child
-        cdef bint was_first = self.s.queue_head[task] == slot and status != STATUS_UNFINISHED
         record.add_job(&self.record, job, status, finish_ns)
         state.unqueue(&self.s, slot)
         if self.mapper.notes & NOTE_JOB_END and status != STATUS_UNFINISHED:
@@ -489,7 +488,7 @@ cdef class Engine:
             else:
                 self.suppress(child, job.frame, job.deadline_ns, finish_ns)
         state.free_job(&self.s, slot)
-        if was_first and self.s.queue_head[task] >= 0:
+        if status != STATUS_UNFINISHED and self.s.queue_head[task] >= 0:
             self.make_ready(self.s.queue_head[task])
         return 0
 

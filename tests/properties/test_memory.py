@@ -1,9 +1,11 @@
 """The memory model as a rule-based machine, against the reference's sharing and the conservation laws."""
 
 import math
+from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from reference.engine import NEVER, Simulator
@@ -140,6 +142,26 @@ def test_arbiters_differ_when_one_asks_more():
         finishes[is_fair] = [core.running()[place][3] for place in (0, 1)]
     assert finishes[False] == [1334, 1334]  # both at 3/4 of their demand
     assert finishes[True] == [1500, 1000]  # the small one in full, 8 of 12 for the other
+
+
+@given(st.integers(1, 10**6), st.lists(st.tuples(st.integers(1, 7), st.integers(0, 1000)), max_size=12))
+def test_rerating_does_not_creep(t, phases):
+    """Against exact fractions: one stream, and in each phase some equal others for some time."""
+    core = SharedMemory(8, 1.0, (1.0,), False)
+    core.enter(0, t, 1.0)
+    left, now, others = Fraction(t), 0, 0
+    for n, time in phases:
+        for place in range(1, others + 1):
+            core.leave(place)
+        for place in range(1, n + 1):
+            core.enter(place, 10**9, 1.0)
+        core.rerate()
+        others = n
+        assert core.running()[0][3] == now + max(1, math.ceil(left * (n + 1)))
+        time = min(time, math.ceil(left * (n + 1)) - 1)
+        left -= Fraction(max(time, 0), n + 1)
+        now += max(time, 0)
+        core.advance(now)
 
 
 def test_an_unserved_moment_never_finishes_instead_of_overflowing():

@@ -269,7 +269,7 @@ class Simulator:
                     insort(self.releases, (self.now, child, job.frame))
                 else:
                     self.suppress(child, job.frame, job.deadline, finish)
-        if status != UNFINISHED and self.queue[job.task] and self.queue[job.task][0] not in self.ready:
+        if status != UNFINISHED and self.queue[job.task]:
             self.make_ready(self.queue[job.task][0])
 
     def drop(self, job):

@@ -259,6 +259,30 @@ def test_one_policy_object_serves_many_runs_and_threads(problem):
             assert outcome.jobs.tobytes() == expected.jobs.tobytes()
 
 
+class CapsByTime(Regulator):
+    """Half of the demand until 150 ns, none after."""
+
+    def regulate(self, state):
+        return state.running.demand_bytes_per_ns * (0.5 if state.now_ns < 150 else 1.0)
+
+
+def test_window_end_lets_the_regulator_answer_again():
+    problem = problem_of([once("a", "m", 1, deadline_ns=900)], {"m": [[100]]}, dram_bytes=90)
+    policy = Policy(mapper=roles.HashedParameters(0), regulator=CapsByTime())
+    assert run(problem, policy).jobs[0]["finish_ns"] == 200
+    tuned = Policy(mapper=roles.HashedParameters(0), regulator=CapsByTime(), tuner=ViolationShare(160))
+    # 80 of 100 ns are done by 160; the rest runs at full speed.
+    assert run(problem, tuned).jobs[0]["finish_ns"] == 180
+
+
+def test_nothing_is_decided_at_the_last_instant():
+    # The first frame takes from 0 to 1000, which is the end of the run: it is met, and the second one never starts.
+    problem = problem_of([once("a", "m", 1, deadline_ns=1000, period_ns=500)], {"m": [[1000]]}, duration_s=1e-6, drain_s=0.0)
+    jobs = run(problem).jobs
+    assert jobs["finish_ns"].tolist() == [1000, -1]
+    assert jobs["start_ns"].tolist() == [0, -1]
+
+
 class Counting(Mapper):
     """Mapper and regulator in one, to see that it is started once."""
 

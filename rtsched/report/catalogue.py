@@ -1,0 +1,283 @@
+"""What there is, and what each of it is: the texts of ``rtsched list``, ``rtsched show`` and ``rtsched import``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rtsched.cost.dataflow import DataflowCost
+from rtsched.documents import Document, hint
+from rtsched.errors import InputError
+from rtsched.interop.onnx import ImportedModel
+from rtsched.library import YAML, load_model, load_platform, load_scenario, models, platforms, scenarios
+from rtsched.library import _file as locate
+from rtsched.platform.platform import Accelerator, Memory
+from rtsched.policies.registry import POLICIES, load_policy, policy_names, policy_summary
+from rtsched.report.text import NOTHING, digits, facts, name, scale, table
+from rtsched.workload.model import Model, Subnet
+from rtsched.workload.scenario import Scenario, Task
+
+__all__ = ["describe", "describe_import", "listing"]
+
+DATAFLOWS = {"ws": "weight-stationary", "os": "output-stationary"}
+
+
+def listing(what: str) -> Table:
+    """List everything that is built in.
+
+    Parameters
+    ----------
+    what : {"scenarios", "platforms", "policies", "models"}
+    """
+    lists: dict[str, Callable[[], Table]] = {
+        "scenarios": _list_scenarios,
+        "platforms": _list_platforms,
+        "policies": _list_policies,
+        "models": _list_models,
+    }
+    return lists[what]()
+
+
+def _list_scenarios() -> Table:
+    made = table(["scenario", "tasks", "platform", "description"], words=("scenario", "platform", "description"))
+    for one in map(load_scenario, scenarios()):
+        made.add_row(name(one.name), str(len(one.tasks)), name(one.platform or NOTHING), name(one.description))
+    return made
+
+
+def _list_platforms() -> Table:
+    made = table(["platform", "DRAM GB/s", "description"], words=("platform", "description"))
+    for one in map(load_platform, platforms()):
+        made.add_row(name(one.name), f"{one.memory.peak_gb_per_s:g}", name(one.description))
+    return made
+
+
+def _list_policies() -> Table:
+    made = table(["policy", "what it does"], words=("policy", "what it does"))
+    for one in policy_names():
+        made.add_row(name(one), name(policy_summary(one)))
+    return made
+
+
+def _list_models() -> Table:
+    made = table(["model", "subnets", "layers", "GMACs", "parameters, M", "source"], words=("model", "source"))
+    for one in map(load_model, models()):
+        n_layers = len(one.variants[0].all_layers)
+        size = (digits(one.macs * 1e-9), digits(one.parameters * 1e-6))
+        made.add_row(name(one.name), str(len(one.variants)), str(n_layers), *size, name(one.source))
+    return made
+
+
+def describe(ref: str) -> RenderableType:
+    """Describe a scenario, platform, policy or model.
+
+    Parameters
+    ----------
+    ref : str
+        A name, or a file as the loaders of `rtsched.library` take it; its content tells what it is.
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        There is nothing of that name, or the file is faulty.
+    """
+    known: list[tuple[tuple[str, ...], Callable[[str], RenderableType]]] = [
+        (scenarios(), _scenario),
+        (platforms(), _platform),
+        (policy_names(), _policy),
+        (models(), _model),
+    ]
+    path = locate(ref, (*YAML, ".onnx"))
+    if path is not None:
+        return _model(ref) if path.suffix.lower() == ".onnx" else _document(ref, Document.read(path, ref).value)
+    found = [show(ref) for names, show in known if ref in names]
+    if not found:
+        everything = [one for names, _ in known for one in names]
+        raise InputError(f"nothing is named {ref!r}{hint(ref, everything) or '; see rtsched list'}")
+    return Group(*found)
+
+
+def _document(ref: str, content: Any) -> RenderableType:
+    kinds = {"tasks": _scenario, "accelerators": _platform, "layers": _model, "blocks": _model, "subnets": _model}
+    for key, show in kinds.items():
+        if isinstance(content, dict) and key in content:
+            return show(ref)
+    raise InputError(f"{ref}: is no scenario, platform or model: it has none of the keys {', '.join(kinds)}")
+
+
+def _title(text: str, kind: str, about: str) -> Text:
+    parts = [name(text, "bold"), Text(f"  {kind}", "dim"), *([Text("\n"), name(about)] if about else []), Text("\n")]
+    return Text.assemble(*parts)
+
+
+# Scenarios
+
+
+def _scenario(ref: str) -> RenderableType:
+    scenario = load_scenario(ref)
+    columns = ["task", "model", "arrives", "deadline\nms", "priority", "GMACs\nper job"]
+    made = table(columns, words=("task", "model", "arrives"))
+    for task in scenario.tasks:
+        model = load_model(task.model)
+        made.add_row(
+            name(task.name),
+            name(model.name),
+            name(_arrival(task, scenario.load)),
+            digits(_deadline_ms(task, scenario)),
+            _priority(task),
+            digits(model.macs * 1e-9),
+        )
+    drain = "the longest deadline" if scenario.drain_s is None else f"{scenario.drain_s:g} s"
+    rows = [
+        ("runs", f"{scenario.duration_s:g} s, then waits for jobs to end for up to {drain}"),
+        ("platform", str(name(scenario.platform or "none of its own: choose one with -p"))),
+    ]
+    if scenario.load != 1:
+        rows.append(("load", f"{scenario.load:g} (rates above include it)"))
+    return Group(_title(scenario.name, "scenario", scenario.description), made, "", facts(rows))
+
+
+def _arrival(task: Task, load: float) -> str:
+    if task.parents is not None:
+        return f"after {task.parents[0]}" + ("" if task.trigger == 1 else f", {100 * task.trigger:g} % of frames")
+    if task.rate_hz is not None:
+        return f"{task.rate_hz * load:g} per s, random (Poisson)"
+    extras = [f", {what} {ms:g} ms" for what, ms in (("offset", task.offset_ms), ("jitter", task.jitter_ms)) if ms]
+    return f"{(task.fps or 0.0) * load:g} per s" + "".join(extras)
+
+
+def _deadline_ms(task: Task, scenario: Scenario) -> float:
+    """Its own relative deadline, else its root's, else the mean time between the root's arrivals."""
+    by_name = {one.name: one for one in scenario.tasks}
+    root = task
+    while root.parents is not None and task.deadline_ms is None:
+        root = by_name[root.parents[0]]
+    return task.deadline_ms or root.deadline_ms or 1e3 / ((root.fps or root.rate_hz or 0.0) * scenario.load)
+
+
+def _priority(task: Task) -> str:
+    if isinstance(task.priority, int):
+        return str(task.priority)
+    total = sum(one.weight for one in task.priority)
+    return ", ".join(f"{one.value} ({one.weight / total:.0%})" for one in task.priority)
+
+
+# Platforms
+
+
+def _platform(ref: str) -> RenderableType:
+    platform = load_platform(ref)
+    columns = ["accelerator", "dataflow", "tiles", "PEs", "MHz", "buffer\nKiB", "NoC per\ncycle", "peak\nGMAC/s", "port\nGB/s", "idle\nmW"]
+    made = table(columns, words=("accelerator", "dataflow"))
+    for one in platform.accelerators:
+        made.add_row(*_accelerator(one))
+    used = {one.cost.dataflow for one in platform.accelerators if isinstance(one.cost, DataflowCost)}
+    legend = ", ".join(f"{flow.upper()} {meaning}" for flow, meaning in DATAFLOWS.items() if flow in used)
+    memory, energy = platform.memory, platform.energy
+    moves = {"free": "moves nothing", "activations": "moves activations through DRAM"}[platform.switch]
+    extra = [("regroup", platform.regroup_ns), ("synchronise", platform.sync_ns)]
+    rows = [
+        *([("dataflow", legend)] if legend else []),
+        ("memory", _memory(memory)),
+        ("switch", moves + "".join(f", {what} {ns:,} ns" for what, ns in extra if ns)),
+        (
+            "energy",
+            f"{energy.mac_pj:g} pJ per MAC; times that: {energy.l1_per_mac:g} per register access, "
+            f"{energy.sram_per_mac:g} per buffer element, {energy.dram_per_mac:g} per DRAM byte",
+        ),
+        ("source", str(name(energy.source))),
+    ]
+    return Group(_title(platform.name, "platform", platform.description), made, "", facts(rows))
+
+
+def _accelerator(one: Accelerator) -> list[Text | str]:
+    cost = one.cost
+    array = [NOTHING] * 5
+    if isinstance(cost, DataflowCost):
+        peak = digits(cost.pes * cost.clock_mhz * 1e-3)
+        array = [f"{cost.pes:,}", f"{cost.clock_mhz:g}", f"{cost.sram_kib:,}", f"{cost.noc_elements_per_cycle:,}", peak]
+    dataflow = cost.dataflow.upper() if isinstance(cost, DataflowCost) else "measured"
+    port = NOTHING if one.port_gb_per_s is None else f"{one.port_gb_per_s:g}"
+    return [name(one.name), dataflow, str(one.tiles), *array, port, digits(one.idle_power_w * 1e3)]
+
+
+def _memory(memory: Memory) -> str:
+    shares = ", ".join(f"{share * 100:g}" for share in memory.efficiency)
+    count = len(memory.efficiency)
+    layers = "" if count == 1 else f" to {', '.join(str(n) for n in range(1, count))} and {count} or more layers"
+    l2 = "" if memory.l2_gb_per_s is None else f"; L2 {memory.l2_gb_per_s:g} GB/s"
+    shared = {"proportional": "shared in proportion to demand", "fair": "shared fairly (max-min)"}[memory.arbiter]
+    return f"DRAM {memory.peak_gb_per_s:g} GB/s, of which {shares} % is delivered{layers}, {shared}{l2}"
+
+
+# Policies
+
+
+def _policy(ref: str) -> RenderableType:
+    policy = load_policy(ref)
+    paragraphs = (import_module(POLICIES[ref]).__doc__ or "").strip().split("\n\n")
+    about = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+    roles = [(place, getattr(policy, place)) for place in ("mapper", "dropper", "selector", "regulator", "tuner")]
+    rows = [(place, type(role).__name__) for place, role in roles if role is not None]
+    return Group(_title(ref, "policy", ""), Text(about), "", facts(rows))
+
+
+# Models
+
+
+def _model(ref: str) -> RenderableType:
+    return _described(load_model(ref))
+
+
+def describe_import(imported: ImportedModel) -> RenderableType:
+    """Describe a model that was imported, and what was left out of it.
+
+    Parameters
+    ----------
+    imported : rtsched.interop.onnx.ImportedModel
+    """
+    free = [("free" if i == 0 else "", str(name(str(one)))) for i, one in enumerate(imported.unknown)]
+    parts: list[RenderableType] = ["", facts(free)] if free else []
+    return Group(_described(imported.model), *parts)
+
+
+def _described(model: Model) -> RenderableType:
+    largest = model.variants[0]
+    parts: list[RenderableType] = [_title(model.name, "model", model.source)]
+    if len(model.variants) > 1:
+        parts += [_subnets(model), "", Text(f"Layers of the largest, {name(largest.name)}\n")]
+    parts.append(_kinds(largest))
+    blocks = largest.all_blocks
+    skips, exits = sum(block.skip > 0 for block in blocks), sum(block.exit > 0 for block in blocks)
+    if skips or exits:
+        parts += ["", facts([("blocks", f"{len(blocks)}; {skips} may be skipped, after {exits} an inference may end")])]
+    return Group(*parts)
+
+
+def _subnets(model: Model) -> Table:
+    macs, mega = scale(model.macs)
+    parameters, prefix = scale(model.parameters)
+    made = table(["subnet", "layers", f"MACs\n{mega}", f"parameters\n{prefix}", "accuracy\n%"], words=("subnet",))
+    for one in model.variants:
+        accuracy = NOTHING if one.accuracy is None else f"{one.accuracy:g}"
+        size = (digits(one.macs / macs), digits(one.parameters / parameters))
+        made.add_row(name(one.name), f"{len(one.all_layers):,}", *size, accuracy)
+    return made
+
+
+def _kinds(subnet: Subnet) -> Table:
+    """Return a line for each kind of layer, in the order in which they first occur."""
+    macs, mega = scale(subnet.macs)
+    parameters, prefix = scale(subnet.parameters)
+    totals = [f"{len(subnet.all_layers):,}", digits(subnet.macs / macs), digits(subnet.parameters / parameters)]
+    made = table(["kind", "layers", f"MACs\n{mega}", f"parameters\n{prefix}"], words=("kind",), totals=["all layers", *totals])
+    for kind in dict.fromkeys(layer.kind for layer in subnet.all_layers):
+        own = [layer for layer in subnet.all_layers if layer.kind == kind]
+        size = (digits(sum(one.macs for one in own) / macs), digits(sum(one.parameters for one in own) / parameters))
+        made.add_row(kind + (" (free)" if own[0].is_free else ""), f"{len(own):,}", *size)
+    return made

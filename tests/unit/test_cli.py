@@ -1,0 +1,367 @@
+"""The command line: what each command prints and where, exit codes, and nothing but messages for whatever goes wrong."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import rtsched
+from rtsched.cli import app
+from rtsched.library import models, platforms, scenarios
+from rtsched.policies import registry
+from rtsched.policies.roles import Mapper, Policy
+from rtsched.report.export import to_csv, to_json
+
+MALFORMED = Path(__file__).parent / "malformed"
+PROGRAM = [sys.executable, "-P", "-c", "from rtsched.cli import main; main()"]
+SQUEEZENET = "package:onnx/backend/test/data/light/light_squeezenet.onnx"
+SHORT = ("run", "vr_gaming", "--duration", "0.2")
+
+
+def invoke(*arguments):
+    """Run a command in this process; an exception that is no exit code fails the test."""
+    result = CliRunner(env={"COLUMNS": "100"}).invoke(app, [*map(str, arguments)], prog_name="rtsched")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def start(*arguments, **options):
+    """Start a command in a process of its own."""
+    environment = {**os.environ, "COLUMNS": "100", **options.pop("environment", {})}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    return subprocess.Popen([*PROGRAM, *map(str, arguments)], env=environment, **options)
+
+
+def messages(*arguments):
+    """The lines of a command whose input is at fault."""
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    return result.stderr.splitlines()
+
+
+# Help and version
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_without_a_command_there_is_help(arguments):
+    result = invoke(*arguments)
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert result.stdout.startswith("Usage: rtsched [OPTIONS] COMMAND")
+    assert re.findall(r"^  (run|list|show|import) ", result.stdout, flags=re.MULTILINE) == ["run", "list", "show", "import"]
+    assert "completion" not in result.stdout
+
+
+@pytest.mark.parametrize("command", [("run",), ("list",), ("show",), ("import",), ("import", "onnx")])
+def test_help_of_commands_fits_a_terminal(command):
+    result = invoke(*command, "--help")
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "\b" not in result.stdout
+
+
+def test_examples_of_the_help_are_accepted(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for line in re.findall(
+        r"^    rtsched (run vr_gaming[^|\n]*|list .*|show \w+)$", invoke("--help").stdout + invoke("run", "--help").stdout, re.M
+    ):
+        arguments = line.split()
+        result = invoke(*arguments, *(["--duration", "0.05"] if arguments[0] == "run" else []))
+        assert result.exit_code == 0, line
+
+
+def test_version():
+    result = invoke("--version")
+    assert (result.exit_code, result.stdout) == (0, f"rtsched {rtsched.__version__}\n")
+
+
+# run
+
+
+def test_a_run_prints_its_summary_to_standard_error():
+    result = invoke(*SHORT, "-P", "edf", "-p", "dream_8k_2ws", "--seed", 7, "--load", 1.5)
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert result.stderr.startswith("vr_gaming on dream_8k_2ws, policy edf, load 1.5, seed 7: ")
+    assert "UXCost" in result.stderr
+
+
+def test_json_on_standard_output_is_pure():
+    result = invoke(*SHORT, "--seed", 2, "--json", "-")
+    outcome = rtsched.simulate("vr_gaming", seed=2, duration_s=0.2)
+    assert result.stdout == to_json(outcome)
+    assert "UXCost" in result.stderr
+
+
+def test_files(tmp_path):
+    result = invoke(*SHORT, "--json", tmp_path / "out.json", "--csv", tmp_path / "jobs.csv")
+    outcome = rtsched.simulate("vr_gaming", duration_s=0.2)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert (tmp_path / "out.json").read_text() == to_json(outcome)
+    assert (tmp_path / "jobs.csv").read_text() == "".join(to_csv(outcome))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_json_in_a_file_and_csv_on_standard_output(tmp_path):
+    result = invoke(*SHORT, "--json", tmp_path / "out.json", "--csv", "-")
+    assert len(list(csv.reader(result.stdout.splitlines()))) == 1 + json.loads((tmp_path / "out.json").read_text())["run"]["jobs"]
+
+
+def test_the_same_seed_gives_the_same_bytes_in_every_process():
+    outputs = set()
+    for hash_seed in ("0", "17"):
+        process = start(*SHORT, "--seed", 5, "--json", "-", environment={"PYTHONHASHSEED": hash_seed}, stderr=subprocess.DEVNULL)
+        outputs.add(process.communicate()[0])
+        assert process.returncode == 0
+    assert outputs == {to_json(rtsched.simulate("vr_gaming", seed=5, duration_s=0.2))}
+
+
+# Faults
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in MALFORMED.glob("*.yaml")))
+def test_malformed_scenarios(file, monkeypatch):
+    monkeypatch.chdir(MALFORMED)
+    expected = Path(file).with_suffix(".expected").read_text(encoding="utf-8")
+    assert "\n".join(messages("run", file)) + "\n" == expected
+
+
+@pytest.mark.parametrize("file", ["several_faults.yaml", "binary.yaml", "alias_bomb.yaml"])
+def test_malformed_scenarios_in_a_process(file):
+    process = start("run", file, "--json", "-", cwd=MALFORMED)
+    expected = (MALFORMED / file).with_suffix(".expected").read_text(encoding="utf-8")
+    assert process.communicate() == ("", expected)
+    assert process.returncode == 2
+
+
+def test_faults_of_all_options_come_together(tmp_path):
+    missing = tmp_path / "missing"
+    arguments = ("-p", "dream_4k_2wss", "-P", "edff", "--json", missing / "a", "--csv", missing / "b")
+    found = messages("run", "vr_gamin", *arguments)
+    assert found[:2] == [
+        "unknown scenario 'vr_gamin'; did you mean 'vr_gaming'?",
+        "unknown platform 'dream_4k_2wss'; did you mean 'dream_4k_2ws'?",
+    ]
+    assert found[2].startswith("unknown policy 'edff'; did you mean 'edf'?")
+    assert found[3:] == [f"{missing}/{name}: cannot be written: no such file or directory" for name in "ab"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--duration", "-1"), ["duration_s: must be greater than 0, got -1.0"]),
+        (("--duration", "nan", "--load", "0"), ["duration_s: must be a finite number, got nan", "load: must be greater than 0, got 0.0"]),
+        (("--seed", "-1"), ["seed must be an integer from 0 to 2**64 - 1, got -1"]),
+        (("--seed", str(2**64)), [f"seed must be an integer from 0 to 2**64 - 1, got {2**64}"]),
+        (("--json", "-", "--csv", "-"), ["--json and --csv cannot both be written to -"]),
+        (("--json", "."), [".: cannot be written: is a folder"]),
+    ],
+)
+def test_values_of_options(arguments, expected):
+    assert messages("run", "vr_gaming", *arguments) == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run",), ("run", "vr_gaming", "--seed", "x"), ("run", "vr_gaming", "--seed", "1.5"), ("run", "vr_gaming", "--duration", "long"),
+        ("run", "vr_gaming", "--load"), ("run", "vr_gaming", "--sede", "1"), ("run", "vr_gaming", "extra"), ("list",), ("list", "tasks"),
+        ("show",), ("frobnicate",), ("import", "tflite"), ("import", "onnx"), ("import", "onnx", "m.onnx", "--unknown", "drop"),
+    ],
+)  # fmt: skip
+def test_usage(arguments):
+    assert [line for line in messages(*arguments) if not line.startswith(("Usage: rtsched ", "Try 'rtsched ", "\t"))][-1].startswith(
+        "Error: "
+    )
+
+
+def test_what_cannot_be_written_is_found_before_the_run(tmp_path):
+    began = time.monotonic()
+    assert messages("run", "vr_gaming", "--duration", "1e6", "--json", tmp_path / "a/b")
+    assert time.monotonic() - began < 5
+    assert list(tmp_path.iterdir()) == []
+
+
+# What goes wrong later
+
+
+class Broken(Mapper):
+    def score(self, state):
+        return np.full(state.n_ready, np.nan if state.now_ns > 50_000_000 else 0.0)
+
+
+def test_a_policy_that_breaks_its_contract(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "broken_policy", SimpleNamespace(policy=lambda: Policy(mapper=Broken(), name="broken")))
+    monkeypatch.setitem(registry.POLICIES, "broken", "broken_policy")
+    result = invoke(*SHORT, "-P", "broken", "--json", tmp_path / "out.json")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    failure, partial = result.stderr.splitlines()
+    assert failure.startswith("policy 'broken': ")
+    assert re.match(r"The run had reached 0\.\d+ s with \d+ jobs; no file was written\. .*PolicyError\.outcome", partial)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_leaves_a_partial_result(tmp_path):
+    process = start("run", "vr_gaming", "--duration", "1e6", "--json", tmp_path / "out.json", "--csv", tmp_path / "jobs.csv")
+    time.sleep(0.2)
+    while process.poll() is None and not is_running(process.pid):
+        time.sleep(0.05)
+    time.sleep(0.3)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert time.monotonic() - began < 1
+    assert process.returncode == 130
+    assert output == ""
+    assert "PARTIAL: interrupted at " in errors
+    assert "Traceback" not in errors
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["run"]["complete"] is False
+    assert 0 < found["run"]["end_ns"] < 10**15
+    assert len((tmp_path / "jobs.csv").read_text().splitlines()) == 1 + found["run"]["jobs"]
+
+
+def is_running(pid):
+    """Whether a process has imported everything: the core is the last."""
+    return "_core/loop" in Path(f"/proc/{pid}/maps").read_text() and "_core/mappers" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_ctrl_c_before_the_run(monkeypatch):
+    def interrupt(ref):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rtsched.library.load_scenario", interrupt)
+    result = invoke(*SHORT)
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("arguments", [("list", "models"), (*SHORT, "--csv", "-"), ("show", "vr_gaming"), ("--help",)])
+def test_a_reader_that_goes_away(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = start(*arguments, stdout=writer)
+    os.close(writer)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [("list", "models"), ("show", "vr_gaming"), (*SHORT, "--json", "-"), (*SHORT, "--json", "/dev/full")])
+def test_a_full_disk(arguments):
+    with Path("/dev/full").open("w") as full:
+        process = start(*arguments, stdout=full)
+        _, errors = process.communicate()
+    assert process.returncode == 2
+    assert errors.lower().rstrip().endswith("cannot be written: no space left on device")
+    assert len(errors.splitlines()) == 1
+
+
+# list and show
+
+
+@pytest.mark.parametrize(
+    ("what", "names"), [("scenarios", scenarios()), ("platforms", platforms()), ("policies", registry.policy_names()), ("models", models())]
+)
+def test_lists_in_a_pipe_have_a_line_for_each(what, names):
+    lines = start("list", what, environment={"COLUMNS": "40"}).communicate()[0].splitlines()
+    assert [line.split()[0] for line in lines[2:]] == list(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, "scenario") for name in scenarios()),
+        *((name, "platform") for name in platforms()),
+        *((name, "policy") for name in registry.policy_names()),
+        *((name, "model") for name in models()),
+    ],
+)
+def test_everything_can_be_shown(name, kind):
+    result = invoke("show", name)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[0] == f"{name}  {kind}"
+
+
+def test_show_of_what_is_not_there():
+    assert messages("show", "gnmtt") == ["nothing is named 'gnmtt'; did you mean 'gnmt'?"]
+    assert messages("show", "gone.yaml") == ["gone.yaml: no such file"]
+    assert messages("show", "gone.onnx")
+
+
+# import
+
+
+def test_import_onnx_round_trip(tmp_path):
+    pytest.importorskip("onnx")
+    path = tmp_path / "net.yaml"
+    result = invoke("import", "onnx", SQUEEZENET, "-o", path, "--name", "squeezenet", "--batch", 2)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("squeezenet  model\nONNX file light_squeezenet.onnx, batch=2\n")
+    assert re.search(r"^conv +26 +698 +1\.24", result.stderr, flags=re.MULTILINE)
+    model = rtsched.load_model(path)
+    assert model.name == "squeezenet"
+    assert model.macs == 2 * rtsched.load_model(SQUEEZENET).macs
+    assert invoke("import", "onnx", SQUEEZENET, "-o", "-", "--name", "squeezenet", "--batch", 2).stdout == path.read_text()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_import_onnx_without_output_is_a_summary():
+    pytest.importorskip("onnx")
+    result = invoke("import", "onnx", SQUEEZENET)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "all layers" in result.stderr
+
+
+@pytest.fixture
+def onnx_file(tmp_path):
+    """A product over a sequence of open length, and a vendor's operator."""
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"], name="mm"), helper.make_node("Magic", ["y"], ["z"], name="magic", domain="acme")]
+    inputs = [helper.make_tensor_value_info("x", kind, ["batch", "sequence", 8])]
+    outputs = [helper.make_tensor_value_info("z", kind, None)]
+    weights = [helper.make_tensor("w", kind, [8, 4], [0.0] * 32)]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, weights)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("acme", 1)]
+    path = tmp_path / "net.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets), path)
+    return path
+
+
+def test_import_onnx_lists_what_is_free(onnx_file):
+    result = invoke("import", "onnx", onnx_file, "--dim", "sequence=16", "--unknown", "free")
+    assert result.exit_code == 0
+    assert "free  operator Magic of domain 'acme' (1 node, first 'magic')" in result.stderr
+    assert re.search(r"^gemm +1 +512 +32\.0", result.stderr, flags=re.MULTILINE)
+
+
+def test_import_onnx_faults(onnx_file, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    out = tmp_path / "net.yaml"
+    assert "sequence" in messages("import", "onnx", onnx_file, "-o", out)[0]
+    assert "operator Magic" in messages("import", "onnx", onnx_file, "--dim", "sequence=16", "-o", out)[0]
+    assert messages(
+        "import", "onnx", "net", "--dim", "=3", "--dim", "a", "--dim", "b=x", "--dim", "c=1", "--dim", "c=2", "-o", onnx_file
+    ) == [
+        "net: must be a file that ends in .onnx",
+        "--dim: must be NAME=N with a whole number N, got '=3'",
+        "--dim: must be NAME=N with a whole number N, got 'a'",
+        "--dim: must be NAME=N with a whole number N, got 'b=x'",
+        "--dim: 'c' is given twice",
+        f"{onnx_file}: must end in .yaml or .yml, or be - for standard output",
+    ]
+    assert sorted(tmp_path.iterdir()) == before

@@ -1,0 +1,355 @@
+"""What is printed: numbers that do not lie, tables that fit, names taken literally."""
+
+import math
+import re
+import sys
+from dataclasses import replace
+from io import StringIO
+
+import numpy as np
+import pytest
+from builders import chain, once, platform_of, problem_of, rows_of
+from rich.console import Console
+
+import rtsched
+from rtsched.cost.dataflow import DataflowCost
+from rtsched.errors import InputError
+from rtsched.interop.onnx import ImportedModel, UnknownOperator
+from rtsched.platform.platform import Accelerator, Memory, Platform
+from rtsched.policies.roles import Dropper, Policy
+from rtsched.report.catalogue import _deadline_ms, describe, describe_import, listing
+from rtsched.report.console import console, progress
+from rtsched.report.terminal import summary
+from rtsched.report.text import Fitting, digits, name, percent, scale, scaled, seconds, table
+from rtsched.workload.layer import Gemm, Reshape
+from rtsched.workload.model import Block, Model, Subnet
+from rtsched.workload.scenario import Scenario, Task, WeightedPriority
+
+
+def text_of(renderable, width=80, **options):
+    shown_on = Console(width=width, highlight=False, **options)
+    with shown_on.capture() as captured:
+        shown_on.print(renderable)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+# Numbers and names
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"), (1, "1.00"), (9.994, "9.99"), (9.996, "10.0"), (99.96, "100"), (-13.77, "-13.8"), (999_999, "999,999"),
+        (0.00012, "0.000120"), (1.5e-7, "1.50e-07"), (math.nan, "-"), (math.inf, "inf"),
+    ],
+)  # fmt: skip
+def test_digits(value, text):
+    assert digits(value) == text
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0, "0"),
+        (1, "100"),
+        (1e-6, "0.000100"),
+        (0.0005, "0.0500"),
+        (0.0123, "1.2"),
+        (0.9985, "99.9"),
+        (0.9999999, ">99.9"),
+        (math.nan, "-"),
+    ],
+)
+def test_percent_does_not_look_like_all_or_nothing(fraction, text):
+    assert percent(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0 J"), (999.4, "999 J"), (999.6, "1.00 kJ"), (1e-15, "0.00100 pJ"), (2.5e21, "2,500 EJ"), (0.034, "34.0 mJ")]
+)
+def test_scaled(value, text):
+    assert scaled(value, "J") == text
+    assert scale(value)[1] + "J" == text.split()[1]
+
+
+def test_names_are_literal():
+    assert text_of(name("[red]x[/] :smile:")) == "[red]x[/] :smile:"
+    assert text_of(name("a\x1b[31m\nb")) == "a\\x1b[31m\\nb"
+
+
+def test_numbers_are_never_cut():
+    made = table(["word", "number"], words=("word",), totals=["all", "123,456"])
+    made.add_row("w" * 30, "123,456")
+    assert text_of(made, width=12).splitlines()[2] == "ww…  123,456"
+
+
+def test_the_widest_that_fits():
+    choices = Fitting("a" * 9, "b" * 5, "c" * 3)
+    assert [text_of(choices, width)[0] for width in (9, 8, 5, 4, 2)] == ["a", "b", "b", "c", "c"]
+
+
+# Summary
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    return rtsched.simulate("vr_gaming", duration_s=1, load=1.5)
+
+
+def test_summary_of_vr_gaming(outcome):
+    metrics = outcome.metrics
+    lines = text_of(outcome.summary(), 100).splitlines()
+    assert lines[0] == f"vr_gaming on dream_4k_1ws2os, policy fcfs, load 1.5, seed 0: {seconds(outcome.end_ns)} simulated"
+    row = next(line.split() for line in lines if line.startswith("hand "))
+    met, late, _, unfinished, _ = metrics.status_counts[1]
+    assert row[:4] == ["hand", "hand_pose", str(metrics.released[1]), str(met)]
+    assert str(late) in row
+    assert row[-4:] == [
+        percent(metrics.violation_rate[1]),
+        digits(metrics.latency_ns[1, 0] * 1e-6),
+        digits(metrics.latency_ns[1, 2] * 1e-6),
+        digits(metrics.energy_j[1].sum()),
+    ]
+    text = "\n".join(lines)
+    assert f"UXCost   {digits(metrics.uxcost)} (" in text
+    for part in ("mac", "sram", "l2", "dram", "switch", "idle"):
+        assert f" {part} " in text
+    assert f"migrations {outcome.n_migrations:,}, preemptions {int(metrics.n_preemptions.sum()):,}" in text
+    assert f"subnets  ofa_mobilenetv3: d4_e6_k7 {metrics.subnet_counts[2]}, d4_e3_k3 0" in text
+    assert "PARTIAL" not in text
+    assert unfinished or "none dropped, unfinished or suppressed" in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_summary_fits(outcome, width):
+    text = text_of(summary(outcome), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert ("released" in text) == (width > 80)
+
+
+def test_partial_summary_says_so(outcome):
+    text = text_of(summary(replace(outcome, is_complete=False, end_ns=250_000_000)), 100)
+    assert "PARTIAL: interrupted at 250 ms of 1.00 s" in text
+
+
+class DropsOdd(Dropper):
+    def drop(self, state):
+        return np.flatnonzero(state.frame % 2)
+
+
+def test_every_status_has_a_column_when_it_occurs():
+    tasks = [
+        once("root", "m", 1, deadline_ns=50, period_ns=100),
+        Task(name="child", model=chain("n", 2), parents=("root",)),
+        once("slow", "s", 1, deadline_ns=900, period_ns=100),
+    ]
+    problem = problem_of(tasks, {"m": [[60, 70]], "n": [[10, 20]] * 2, "s": [[3000, 3000]]}, duration_s=1e-6, drain_s=0)
+    mapper = rtsched.load_policy("fcfs").mapper
+    out = rtsched.run(problem, Policy(mapper=mapper, dropper=DropsOdd(), name="[b]odd"))
+    text = text_of(summary(out), 120)
+    assert "policy [b]odd" in text
+    assert all(status in text.splitlines()[3] for status in ("met", "late", "dropped", "unfinished", "suppressed"))
+    assert "jobs" not in text
+    assert "sup-" in text_of(summary(out), 80)
+
+
+def test_summary_of_nothing():
+    problem = problem_of([once("late", "m", 1, deadline_ns=10, release_ns=5000)], {"m": [[10]]})
+    text = text_of(summary(rtsched.run(problem)))
+    assert "UXCost  - (" in text
+    assert [line.split() for line in text.splitlines() if line.startswith("late")] == [["late", "m", *"000", "-", "-", "-", "0"]]
+
+
+def test_short_latencies_have_a_short_unit():
+    text = text_of(summary(rtsched.run(problem_of([once("a", "m", 1, deadline_ns=500)], {"m": [[250]]}, duration_s=1e-6))), 100)
+    assert re.search(r"p50 ns +p99 ns", text)
+    assert re.search(r"^a +m +1 +1 +0 +0 +250 +250 +0$", text, flags=re.MULTILINE)
+
+
+def test_many_accelerators_are_summed_up():
+    problem = problem_of([once("a", "m", 1, deadline_ns=500)], {"m": [[500] * 9]}, duration_s=1e-6)
+    assert "busy    0 to 50.0 %, mean 5.6 % of 9 accelerators" in text_of(summary(rtsched.run(problem)))
+
+
+# Catalogue
+
+
+@pytest.mark.parametrize("what", ["scenarios", "platforms", "models"])
+def test_lists_hold_everything(what):
+    from rtsched import library
+
+    text = text_of(listing(what), 1000)
+    assert [line.split()[0] for line in text.splitlines()[2:]] == list(getattr(library, what)())
+
+
+def test_list_of_policies():
+    from rtsched.policies.registry import policy_names, policy_summary
+
+    lines = text_of(listing("policies"), 1000).splitlines()[2:]
+    assert [line.split(maxsplit=1) for line in lines] == [[one, policy_summary(one)] for one in policy_names()]
+
+
+def test_scenarios_are_described():
+    text = text_of(describe("vr_gaming"))
+    assert text.startswith("vr_gaming  scenario\nGaze, hands")
+    assert "after keyword, 50 % of" in text
+    assert "platform  dream_4k_1ws2os" in text
+
+
+def scenario_of(**options):
+    laws = [
+        {"name": "a", "fps": 50, "offset_ms": 1, "jitter_ms": 2},
+        {
+            "name": "b",
+            "rate_hz": 40,
+            "deadline_ms": 7,
+            "priority": (WeightedPriority(value=3, weight=1), WeightedPriority(value=9, weight=3)),
+        },
+        {"name": "c", "parents": ("a",), "deadline_ms": 5},
+        {"name": "d", "parents": ("c",), "trigger": 0.25},
+        {"name": "e", "parents": ("b",)},
+    ]
+    return Scenario(name="s", tasks=tuple(Task(model=chain("m", 1), **law) for law in laws), **options)
+
+
+def test_deadlines_are_those_of_the_problem():
+    scenario = scenario_of(load=1.6)
+    problem = rtsched.compile(scenario, platform_of(rows_of("m", [[10]])))
+    assert [round(_deadline_ms(task, scenario) * 1e6) for task in scenario.tasks] == problem.task_deadline_ns.tolist()
+
+
+def test_arrivals_and_priorities_are_described(tmp_path, monkeypatch):
+    from rtsched.report import catalogue
+
+    monkeypatch.setattr(catalogue, "load_scenario", lambda ref: scenario_of(load=2, drain_s=0.5))
+    text = text_of(catalogue._scenario("s"), 120)
+    for part in ("100 per s, offset 1 ms, jitter 2 ms", "80 per s, random (Poisson)", "after c, 25 % of frames", "3 (25%), 9 (75%)"):
+        assert part in text
+    assert "up to 0.5 s" in text
+    assert "none of its own" in text
+    assert "load      2 " in text
+
+
+def test_platforms_are_described(monkeypatch):
+    text = text_of(describe("dream_4k_1ws2os"))
+    assert "weight-sta…" not in text
+    assert "ws0          WS            1  2,048  700   4,096      512   1,434     -  33.0" in text
+    assert "moves activations through DRAM" in text
+    from rtsched.report import catalogue
+
+    array = DataflowCost(dataflow="os", pes=64, clock_mhz=100, sram_kib=8, noc_elements_per_cycle=16)
+    tabled = platform_of(rows_of("m", [[10]]), tiles=(4,)).accelerators[0]
+    memory = Memory(peak_gb_per_s=8, efficiency=(0.9, 0.8), arbiter="fair", l2_gb_per_s=20)
+    accelerators = (Accelerator(name="x", cost=array, port_gb_per_s=2), tabled)
+    monkeypatch.setattr(
+        catalogue, "load_platform", lambda ref: Platform(name="p", accelerators=accelerators, memory=memory, regroup_ns=1500, sync_ns=20)
+    )
+    text = text_of(catalogue._platform("p"), 120)
+    assert "DRAM 8 GB/s, of which 90, 80 % is delivered to 1 and 2 or more layers, shared fairly (max-min); L2 20 GB/s" in text
+    assert "moves nothing, regroup 1,500 ns, synchronise 20 ns" in text
+    assert "a0           measured      4" in text
+    assert "dataflow  OS output-stationary\n" in text
+
+
+def test_policies_are_described():
+    text = text_of(describe("llf"))
+    assert text.startswith("llf  policy\n\nLeast laxity first")
+    assert "mapper  LeastLaxity" in text
+
+
+def test_supernets_are_described():
+    text = text_of(describe("ofa_mobilenetv3"))
+    assert "note8_22ms      67  67.2        4.30      70.4" in text
+    assert "Layers of the largest, d4_e6_k7" in text
+
+
+def test_dynamic_models_and_what_was_left_out_are_described():
+    layers = [Gemm(name="g", m=10, n=20, k=30), Gemm(name="h", m=1, n=1, k=1)]
+    blocks = (Block(layers=(layers[0], Reshape(name="r")), exit=0.5), Block(layers=(layers[1],), skip=0.1))
+    model = Model(name="[b]m", source="nowhere", subnets=(Subnet(name="m", blocks=blocks),))
+    operators = (UnknownOperator("Foo", "vendor", 2, "n1"), UnknownOperator("Bar", "", 1, "n2"))
+    text = text_of(describe_import(ImportedModel(model, operators)))
+    assert text.startswith("[b]m  model\nnowhere")
+    assert "reshape (free)" in text
+    assert "all layers           3  6.00" in text
+    assert "blocks  2; 1 may be skipped, after 1 an inference may end" in text
+    assert "free  operator Foo of domain 'vendor' (2 nodes, first 'n1')\n      operator Bar (1 node, first 'n2')" in text
+
+
+def test_files_tell_what_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.yaml").write_text("name: net\nlayers:\n- {name: g, kind: gemm, m: 1, n: 2, k: 3}\n")
+    (tmp_path / "s.yaml").write_text("name: s\ntasks:\n- {name: t, model: net.yaml, fps: 1}\n")
+    (tmp_path / "p.yaml").write_text("name: p\naccelerators: []\n")
+    (tmp_path / "other.yaml").write_text("name: other\n")
+    (tmp_path / "list.yaml").write_text("[tasks]\n")
+    assert text_of(describe("net.yaml")).startswith("net  model")
+    assert text_of(describe("s.yaml")).startswith("s  scenario")
+    with pytest.raises(InputError, match=r"p.yaml:2:1[0-9 ]* accelerators: must have at least 1 entry"):
+        describe("p.yaml")
+    for file in ("other.yaml", "list.yaml"):
+        with pytest.raises(InputError, match=f"^{file}: is no scenario, platform or model: it has none of the keys tasks, "):
+            describe(file)
+
+
+def test_nothing_of_that_name():
+    with pytest.raises(InputError, match=r"^nothing is named 'vr_gamin'; did you mean 'vr_gaming'\?$"):
+        describe("vr_gamin")
+    with pytest.raises(InputError, match=r"^nothing is named '@'; see rtsched list$"):
+        describe("@")
+
+
+# Consoles
+
+
+def test_progress_needs_a_terminal(capsys):
+    with progress(console(is_error=True)) as report:
+        assert report is None
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Puts a terminal in the place of standard error; called in the test, because pytest captures that anew for each phase."""
+
+    def install():
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr("sys.stderr", Terminal())
+        return sys.stderr
+
+    return install
+
+
+def test_progress_of_short_runs_is_not_shown(terminal):
+    stream = terminal()
+    with progress(console(is_error=True)) as report:
+        report(1, 2)
+    assert stream.getvalue() == ""
+
+
+def test_progress_of_long_runs_is_shown_and_cleaned_up(terminal, monkeypatch):
+    monkeypatch.setattr("rtsched.report.console.PROGRESS_AFTER_S", 0.0)
+    stream = terminal()
+    with progress(console(is_error=True)) as report:
+        report(1_500_000_000, 2_000_000_000)
+    assert "1.5 of 2.0 s" in stream.getvalue()
+    assert stream.getvalue().endswith("\x1b[2K")
+
+
+def test_pipes_are_wide_unless_the_environment_says_otherwise(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert console().width == 120
+    monkeypatch.setenv("COLUMNS", "70")
+    assert console().width == 70
+    assert console(pipe_columns=200).width == 200
+
+
+def test_forced_colours_do_not_make_a_terminal(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress(console(is_error=True)) as report:
+        assert report is None
