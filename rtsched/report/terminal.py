@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["summary"]
 
-RARE = ("dropped", "unfinished", "suppressed")
-"""Columns that are left out when there is nothing in them, which a line below the table then says."""
-
 BROKEN = {"released": "re-\nleased", "dropped": "drop-\nped", "unfinished": "unfin-\nished", "suppressed": "sup-\npressed"}
 """Headings for narrow terminals."""
 
@@ -41,11 +38,13 @@ def summary(outcome: Outcome) -> RenderableType:
     rich renderable
         About 80 columns wide.
     """
-    empty = [status for status in RARE if not outcome.metrics.status_counts[:, STATUSES.index(status)].any()]
-    statuses = [status for status in STATUSES if status not in empty]
-    tasks = Fitting(_tasks(outcome, statuses, is_tight=False), _tasks(outcome, statuses, is_tight=True))
+    tasks = Fitting(
+        _tasks(outcome),
+        _tasks(outcome, is_tight=True),
+        _tasks(outcome, is_tight=True, has_models=False),
+    )
     head = [_title(outcome)] if outcome.is_complete else [_title(outcome), _partial(outcome)]
-    return Group(*head, "", tasks, "", facts(_totals(outcome, empty)))
+    return Group(*head, "", tasks, "", facts(_totals(outcome)))
 
 
 def _title(outcome: Outcome) -> Text:
@@ -70,19 +69,19 @@ def _partial(outcome: Outcome) -> Text:
     )
 
 
-def _tasks(outcome: Outcome, statuses: list[str], *, is_tight: bool) -> Table:
+def _tasks(outcome: Outcome, *, is_tight: bool = False, has_models: bool = True) -> Table:
     metrics, problem = outcome.metrics, outcome.problem
     energy_j = metrics.energy_j.sum(axis=1)
     joule, prefix = scale(energy_j.max())
     latency_s = metrics.latency_ns[:, [PERCENTILES.index(50.0), PERCENTILES.index(99.0)]] * 1e-9
     second, small = _latency_unit(latency_s)
-    counts = np.column_stack([metrics.released, metrics.status_counts[:, [STATUSES.index(status) for status in statuses]]])
-    headings = [BROKEN.get(title, title) if is_tight else title for title in ("released", *statuses)]
+    counts = np.column_stack([metrics.released, metrics.status_counts])
+    headings = [BROKEN.get(title, title) if is_tight else title for title in ("released", *STATUSES)]
     total = [f"{n:,}" for n in counts.sum(axis=0)]
     made = table(
         [
             "task",
-            "model",
+            *(["model"] if has_models else []),
             *headings,
             "vio-\nlated %" if is_tight else "violated\n%",
             f"latency\np50 {small}s",
@@ -92,7 +91,7 @@ def _tasks(outcome: Outcome, statuses: list[str], *, is_tight: bool) -> Table:
         words=("task", "model"),
         totals=[
             "all" if is_tight else "all tasks",
-            "",
+            *([""] if has_models else []),
             *total,
             _rate(metrics.total_violation_rate),
             "",
@@ -104,7 +103,7 @@ def _tasks(outcome: Outcome, statuses: list[str], *, is_tight: bool) -> Table:
     for i, model in enumerate(problem.task_model):
         made.add_row(
             name(problem.task_names[i]),
-            name(problem.model_names[model]),
+            *([name(problem.model_names[model])] if has_models else []),
             *(f"{n:,}" for n in counts[i]),
             _rate(float(metrics.violation_rate[i])),
             *(digits(value / second) for value in latency_s[i]),
@@ -122,7 +121,7 @@ def _rate(value: float) -> Text:
     return Text(percent(value), "red" if value > 0 else "green" if value == 0 else "")
 
 
-def _totals(outcome: Outcome, empty: list[str]) -> list[tuple[str, str]]:
+def _totals(outcome: Outcome) -> list[tuple[str, str]]:
     metrics = outcome.metrics
     dynamic = dict(zip(ENERGY_COMPONENTS, metrics.energy_j.sum(axis=0), strict=True))
     parts = ", ".join(f"{part} {scaled(value, 'J')}" for part, value in {**dynamic, "idle": outcome.idle_energy_j.sum()}.items())
@@ -134,7 +133,6 @@ def _totals(outcome: Outcome, empty: list[str]) -> list[tuple[str, str]]:
         "preemptions": int(metrics.n_preemptions.sum()),
     }
     return [
-        *([("jobs", f"none {_or(empty)}")] if empty else []),
         ("UXCost", f"{digits(metrics.uxcost)} (deadline violations x normalised energy; less is better)"),
         ("energy", f"{scaled(metrics.total_energy_j, 'J')}: {parts}"),
         ("busy", _busy(outcome)),
@@ -142,10 +140,6 @@ def _totals(outcome: Outcome, empty: list[str]) -> list[tuple[str, str]]:
         ("layers", ", ".join(f"{what} {n:,}" for what, n in counts.items())),
         *(("subnets" if i == 0 else "", line) for i, line in enumerate(_subnets(outcome))),
     ]
-
-
-def _or(words: list[str]) -> str:
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _busy(outcome: Outcome) -> str:
