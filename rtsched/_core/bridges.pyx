@@ -44,7 +44,8 @@ cdef class PythonMapper(NativeMapper):
     def __init__(self, role):
         forms = [name for name in ("score", "key", "assign") if _overrides(role, name)]
         if len(forms) != 1:
-            raise ContractError(f"mapper {_name(role)} must define exactly one of score, key and assign; it has {', '.join(forms) or 'none'}")
+            has = ", ".join(forms) or "none"
+            raise ContractError(f"mapper {_name(role)} must define exactly one of score, key and assign; it has {has}")
         self.role = role
         self.form = {"score": FORM_SCORE, "key": FORM_KEY, "assign": FORM_ASSIGN}[forms[0]]
         self.call_score, self.call_key, self.call_assign = (getattr(role, name, None) for name in ("score", "key", "assign"))
