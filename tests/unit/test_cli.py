@@ -188,9 +188,12 @@ def test_usage(arguments):
 
 
 def test_what_cannot_be_written_is_found_before_the_run(tmp_path):
-    began = time.monotonic()
-    assert messages("run", "vr_gaming", "--duration", "1e6", "--json", tmp_path / "a/b")
-    assert time.monotonic() - began < 5
+    process = start("run", "vr_gaming", "--duration", "1e6", "--json", tmp_path / "a/b")
+    try:
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert errors == f"{tmp_path}/a/b: cannot be written: no such file or directory\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -260,7 +263,7 @@ def test_a_reader_that_goes_away(arguments):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-@pytest.mark.parametrize("arguments", [("list", "models"), ("show", "vr_gaming"), (*SHORT, "--json", "-"), (*SHORT, "--json", "/dev/full")])
+@pytest.mark.parametrize("arguments", [("list", "models"), ("show", "vr_gaming"), (*SHORT, "--json", "-")])
 def test_a_full_disk(arguments):
     with Path("/dev/full").open("w") as full:
         process = start(*arguments, stdout=full)

@@ -36,7 +36,7 @@ def test_commands_print_what_the_readme_shows(block, tmp_path):
 def test_python_examples_run():
     assert len(PYTHON) == 2
     for code, expected in zip(PYTHON, [*OUTPUT, ""], strict=True):
-        done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-P", "-W", "error", "-c", code], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stdout == expected
 

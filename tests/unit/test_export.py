@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from builders import once, problem_of
 
@@ -205,8 +204,3 @@ def test_standard_output_that_is_closed(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(InputError, match=r"^standard output: cannot be written: is closed$"):
         files.check_writable("-")
-
-
-def test_columns_are_python_numbers_as_text(outcome):
-    assert "np." not in "".join(to_csv(outcome))
-    assert outcome.columns()["energy_j"].dtype == np.float64

@@ -348,7 +348,7 @@ def test_same_bytes_in_another_process_with_another_hash_seed():
     expected = hashlib.sha256(outcome.jobs.tobytes() + outcome.layers.tobytes() + repr(outcome.provenance).encode()).hexdigest()
     for hash_seed in ("1", "4711"):
         done = subprocess.run(
-            [sys.executable, "-c", HASH], env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-P", "-c", HASH], env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == expected
 
@@ -356,6 +356,6 @@ def test_same_bytes_in_another_process_with_another_hash_seed():
 def test_import_is_lean():
     """No extra and no heavy optional module is imported with the package."""
     code = "import json, sys, rtsched; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
     assert not loaded & {"onnx", "pandas", "polars", "matplotlib", "plotly", "scipy", "typer", "rich", "ruamel", "dask", "ray", "joblib"}

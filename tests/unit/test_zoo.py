@@ -207,7 +207,7 @@ def test_families_are_imported_only_when_asked_for() -> None:
         "import sys; from rtsched.workload import zoo; zoo.names();"
         "loaded = [m for m in sys.modules if m.startswith('rtsched.workload.zoo.')]; assert not loaded, loaded"
     )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    subprocess.run([sys.executable, "-P", "-c", script], check=True)
 
 
 # Builder
