@@ -74,12 +74,12 @@ def test_help_of_commands_fits_a_terminal(command):
 
 def test_examples_of_the_help_are_accepted(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for line in re.findall(
-        r"^    rtsched (run vr_gaming[^|\n]*|list .*|show \w+)$", invoke("--help").stdout + invoke("run", "--help").stdout, re.M
-    ):
-        arguments = line.split()
+    text = "".join(invoke(*command, "--help").stdout for command in [(), ("run",), ("show",)])
+    examples = re.findall(r"^    rtsched (run vr_gaming[^|\n]*|list .*|show \w+)$", text, flags=re.MULTILINE)
+    assert len(examples) == 6
+    for arguments in map(str.split, examples):
         result = invoke(*arguments, *(["--duration", "0.05"] if arguments[0] == "run" else []))
-        assert result.exit_code == 0, line
+        assert result.exit_code == 0, arguments
 
 
 def test_version():
