@@ -1,5 +1,13 @@
 """Simulator and policy lab for real-time multi-model DNN workloads on multi-accelerator systems."""
 
+from importlib.util import find_spec as _find_spec
+
+if _find_spec("rtsched._core.loop") is None:
+    raise ImportError(
+        "this is the source folder of rtsched, whose core is not compiled here: start Python in another folder to use the "
+        "installed package, or install with 'pip install -e .'"
+    )
+
 from rtsched._version import __version__
 from rtsched.cost.dataflow import DataflowCost
 from rtsched.cost.model import Energy

@@ -182,12 +182,14 @@ def run(
 
     Raises
     ------
-    PolicyError, Interrupted
+    InputError, PolicyError, Interrupted
         As for `simulate`.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
         raise InputError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
     chosen = load_policy(policy)
+    # Before anything runs: what a role changes in itself must not show.
+    provenance = _provenance(problem, chosen, int(seed))
     try:
         engine = _engine(problem, chosen, int(seed), layers)
     except ContractError as error:
@@ -195,12 +197,14 @@ def run(
     try:
         _drive(engine, problem, progress, stop)
     except KeyboardInterrupt:
-        raise Interrupted(_outcome(engine, problem, chosen, int(seed))) from None
+        raise Interrupted(_outcome(engine, problem, provenance)) from None
     except ContractError as error:
         failure = PolicyError(f"policy {chosen.name!r}: {error}")
-        failure.outcome = _outcome(engine, problem, chosen, int(seed))
+        failure.outcome = _outcome(engine, problem, provenance)
         raise failure from error
-    return _outcome(engine, problem, chosen, int(seed))
+    finally:
+        engine.close()
+    return _outcome(engine, problem, provenance)
 
 
 def _engine(problem: Problem, policy: Policy, seed: int, layers: bool) -> Engine:
@@ -212,6 +216,8 @@ def _engine(problem: Problem, policy: Policy, seed: int, layers: bool) -> Engine
         if role is not None and id(role) not in started:
             started[id(role)] = role.start(problem)
         states[place] = None if role is None else started[id(role)]
+    if policy.tuner is not None and states["mapper"] is policy.mapper and getattr(policy.mapper, "parameters", None) is not None:
+        raise ContractError("a tuner changes the mapper's parameters, so the mapper's start must return an object of its own")
     return Engine(problem, seed, **states, keeps_layers=layers)
 
 
@@ -230,7 +236,7 @@ def _drive(engine: Engine, problem: Problem, progress: Callable[[int, int], None
             return
 
 
-def _outcome(engine: Engine, problem: Problem, policy: Policy, seed: int) -> Outcome:
+def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Outcome:
     """Close the engine and order its records by (task, frame)."""
     is_complete = engine.is_done
     found = engine.close().results()
@@ -246,8 +252,8 @@ def _outcome(engine: Engine, problem: Problem, policy: Policy, seed: int) -> Out
     idle_ns = np.bincount(tile_owner, found["end_ns"] - found["busy_ns"], problem.n_accelerators)
     return Outcome(
         problem=problem,
-        policy=policy.name,
-        seed=seed,
+        policy=provenance["policy"],
+        seed=provenance["seed"],
         is_complete=is_complete,
         end_ns=found["end_ns"],
         jobs=jobs,
@@ -259,7 +265,7 @@ def _outcome(engine: Engine, problem: Problem, policy: Policy, seed: int) -> Out
         n_layers=found["n_layers"],
         n_switches=found["n_switches"],
         n_migrations=found["n_migrations"],
-        provenance=_provenance(problem, policy, seed),
+        provenance=provenance,
     )
 
 

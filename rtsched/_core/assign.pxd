@@ -11,6 +11,7 @@ cdef struct Greedy:
     double *scores
     int n_scores  # capacity
     uint64_t *idle  # bit set of accelerators with tiles that are not promised yet
+    DispatchList aside  # of by_key: jobs that fit nowhere now
     int *promised  # [accelerator]: tiles given away within this decision; all 0 between decisions
 
 

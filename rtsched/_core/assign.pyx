@@ -3,7 +3,7 @@
 from libc.math cimport INFINITY, isnan
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from rtsched._core cimport heap
 from rtsched._core.heap cimport Entry
@@ -31,8 +31,7 @@ cdef struct Pair:
 
 
 cdef int init(Greedy *g, const State *s) except -1 nogil:
-    g.scores = NULL
-    g.n_scores = 0
+    memset(g, 0, sizeof(Greedy))
     g.idle = <uint64_t *>calloc(s.n_idle_words, sizeof(uint64_t))
     g.promised = <int *>calloc(s.t.n_accelerators, sizeof(int))
     if g.idle == NULL or g.promised == NULL:
@@ -45,9 +44,8 @@ cdef void release(Greedy *g) noexcept nogil:
     free(g.scores)
     free(g.idle)
     free(g.promised)
-    g.scores = NULL
-    g.idle = NULL
-    g.promised = NULL
+    free(g.aside.items)
+    memset(g, 0, sizeof(Greedy))
 
 
 cdef int reserve_scores(Greedy *g, int64_t n) except -1 nogil:
@@ -66,7 +64,7 @@ cdef int not_a_score(NativeMapper mapper, const State *s, int row, int accelerat
     cdef const Job *job = &s.jobs[s.ready[row]]
     with gil:
         where = "" if accelerator < 0 else f" on accelerator {accelerator}"
-        raise ContractError(f"score of task {job.task} frame {job.frame}{where} is {score}; it must be a number or -inf")
+        raise ContractError(f"{mapper!r}: score of task {job.task} frame {job.frame}{where} is {score}; it must be a number or -inf")
 
 
 cdef inline void promise(Greedy *g, const State *s, int accelerator, int n_tiles) noexcept nogil:
@@ -129,22 +127,20 @@ cdef int by_key(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatch
     cdef int i
     cdef Entry entry
     cdef Pair pair
-    cdef DispatchList aside  # jobs that fit nowhere now: their slots
     memcpy(g.idle, s.idle, s.n_idle_words * sizeof(uint64_t))
-    aside.items, aside.n, aside.capacity = NULL, 0, 0
+    g.aside.n = 0
     while s.ranked.n > 0 and any_idle(g, s):
         entry = s.ranked.entries[0]
         fastest(g, s, mapper, entry.handle, &pair)
         heap.pop(&s.ranked)
         if pair.accelerator < 0:
-            add_dispatch(&aside, entry.handle, 0, 0, 0)
+            add_dispatch(&g.aside, entry.handle, 0, 0, 0)
             continue
         commit(g, s, mapper, entry.handle, &pair, dispatches)
         if mapper.is_rescored:
             break
-    for i in range(aside.n):
-        rank(s, aside.items[i].slot)
-    free(aside.items)
+    for i in range(g.aside.n):
+        rank(s, g.aside.items[i].slot)
     forget(g, dispatches, first)
     return 0
 

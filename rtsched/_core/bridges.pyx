@@ -1,6 +1,6 @@
 """Bridges from the native contracts to Python roles; each call takes the GIL, hands over the view and checks the answer."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport INT64_MIN, int64_t
 
 from rtsched._core.roles cimport (
     FORM_ASSIGN,
@@ -15,6 +15,8 @@ from rtsched._core.roles cimport (
     add_row,
 )
 from rtsched._core.view cimport Dispatches, StateView, make_view
+
+from operator import index
 
 import numpy as np
 
@@ -34,6 +36,33 @@ def _name(role):
     return type(role).__name__
 
 
+cdef int64_t _integer(role, str method, answer, int64_t least) except? -1:
+    """An answer that must be an integer of at least `least`; numpy's count, floats and truth values do not."""
+    try:
+        value = index(answer) if not isinstance(answer, (bool, np.bool_)) else None
+    except TypeError:
+        value = None
+    if value is None or not least <= value < 2**63:
+        raise ContractError(f"{_name(role)}.{method} must answer an integer of at least {least}, got {answer!r}")
+    return value
+
+
+cdef int _count(role, str method, answer) except -1:
+    """A number of tiles or layers: at least 1; what is more than any model or accelerator has is cut to int32."""
+    return <int>min(_integer(role, method, answer, 1), 2**31 - 1)
+
+
+def _array(role, method, answer, dtype):
+    """An answer as an array of `dtype`, which must be able to hold it."""
+    try:
+        array = np.asarray(answer)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"dtype {array.dtype}")
+        return array.astype(dtype)
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"{_name(role)}.{method} must answer an array of numbers, got {answer!r:.80}") from error
+
+
 cdef class PythonMapper(NativeMapper):
     cdef object role, parameters
     cdef object call_score, call_key, call_assign, call_tiles, call_block
@@ -51,9 +80,7 @@ cdef class PythonMapper(NativeMapper):
         self.call_score, self.call_key, self.call_assign = (getattr(role, name, None) for name in ("score", "key", "assign"))
         self.call_tiles, self.call_block = role.tiles, role.block
         self.is_rescored, self.waits = role.is_rescored, role.waits
-        self.estimate_tiles = role.estimate_tiles
-        if self.estimate_tiles < 1:
-            raise ContractError(f"mapper {_name(role)}: estimate_tiles must be at least 1, got {role.estimate_tiles}")
+        self.estimate_tiles = _count(role, "estimate_tiles", role.estimate_tiles)
         self.has_tiles, self.has_block = _overrides(role, "tiles"), _overrides(role, "block")
         for name, bit in (("on_release", NOTE_RELEASE), ("on_layer_end", NOTE_LAYER_END), ("on_job_end", NOTE_JOB_END)):
             if _overrides(role, name):
@@ -64,16 +91,12 @@ cdef class PythonMapper(NativeMapper):
 
     cdef int key(self, const State *s, int slot, int64_t *key) except -1 nogil:
         with gil:
-            answer = self.call_key(self.view, s.jobs[slot].ready_row)
-            try:
-                key[0] = int(answer)
-            except (OverflowError, ValueError, TypeError) as error:
-                raise ContractError(f"{_name(self.role)}.key must answer an integer that fits 64 bits, got {answer!r}") from error
+            key[0] = _integer(self.role, "key", self.call_key(self.view, s.jobs[slot].ready_row), INT64_MIN)
         return 0
 
     cdef int score(self, const State *s, double *out, bint *is_pairs) except -1 nogil:
         with gil:
-            return self.copy_scores(s, out, is_pairs, np.asarray(self.call_score(self.view), dtype=np.float64))
+            return self.copy_scores(s, out, is_pairs, _array(self.role, "score", self.call_score(self.view), np.float64))
 
     cdef int copy_scores(self, const State *s, double *out, bint *is_pairs, scores) except -1:
         cdef Py_ssize_t i
@@ -92,24 +115,21 @@ cdef class PythonMapper(NativeMapper):
     cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:
         with gil:
             self.dispatches.target = dispatches
-            self.call_assign(self.view, self.dispatches)
+            try:
+                answer = self.call_assign(self.view, self.dispatches)
+            finally:
+                self.dispatches.target = NULL
+            if answer is not None:
+                raise ContractError(f"{_name(self.role)}.assign appends to `dispatches` and returns nothing, got {answer!r:.80}")
         return 0
 
     cdef int tiles(self, const State *s, int slot, int accelerator) except -1 nogil:
-        cdef int answer
         with gil:
-            answer = self.call_tiles(self.view, s.jobs[slot].ready_row, accelerator)
-            if answer < 1:
-                raise ContractError(f"{_name(self.role)}.tiles must answer at least 1, got {answer}")
-        return answer
+            return _count(self.role, "tiles", self.call_tiles(self.view, s.jobs[slot].ready_row, accelerator))
 
     cdef int block(self, const State *s, int slot, int accelerator) except -1 nogil:
-        cdef int answer
         with gil:
-            answer = self.call_block(self.view, s.jobs[slot].ready_row, accelerator)
-            if answer < 1:
-                raise ContractError(f"{_name(self.role)}.block must answer at least 1, got {answer}")
-        return answer
+            return _count(self.role, "block", self.call_block(self.view, s.jobs[slot].ready_row, accelerator))
 
     cdef int on_release(self, const State *s, int slot) except -1 nogil:
         with gil:
@@ -133,7 +153,13 @@ cdef class PythonDropper(NativeDropper):
 
     cdef int drop(self, const State *s, RowList *rows) except -1 nogil:
         with gil:
-            for row in self.role.drop(self.view):
+            rows_given = np.asarray(self.role.drop(self.view))
+            if rows_given.ndim != 1 or (rows_given.size and rows_given.dtype.kind not in "iu"):
+                raise ContractError(
+                    f"{_name(self.role)}.drop must answer row numbers, such as np.flatnonzero(mask), "
+                    f"got {rows_given.dtype} of shape {rows_given.shape}"
+                )
+            for row in rows_given.tolist():
                 if not 0 <= row < s.n_ready:
                     raise ContractError(f"{_name(self.role)}.drop answered row {row}; there are {s.n_ready} ready jobs")
                 add_row(rows, s.ready[<int>row])
@@ -145,12 +171,8 @@ cdef class PythonSelector(NativeSelector):
     cdef StateView view
 
     cdef int select(self, const State *s, int slot) except -1 nogil:
-        cdef int answer
         with gil:
-            answer = self.role.select(self.view, s.jobs[slot].ready_row)
-            if answer < 0:
-                raise ContractError(f"{_name(self.role)}.select must answer a subnet from 0, got {answer}")
-        return answer
+            return <int>min(_integer(self.role, "select", self.role.select(self.view, s.jobs[slot].ready_row), 0), 2**31 - 1)
 
 
 cdef class PythonRegulator(NativeRegulator):
@@ -161,7 +183,7 @@ cdef class PythonRegulator(NativeRegulator):
         cdef int i
         cdef const double[::1] answer
         with gil:
-            given = np.ascontiguousarray(self.role.regulate(self.view), dtype=np.float64)
+            given = np.ascontiguousarray(_array(self.role, "regulate", self.role.regulate(self.view), np.float64))
             if given.shape != (s.memory.n_running,):
                 raise ContractError(f"{_name(self.role)}.regulate must answer shape ({s.memory.n_running},), got {given.shape}")
             answer = given
@@ -190,9 +212,7 @@ cdef class PythonTuner(NativeTuner):
 
     def __init__(self, role):
         self.role = role
-        if int(role.window_ns) < 1:
-            raise ContractError(f"tuner {_name(role)}: window_ns must be at least 1, got {role.window_ns}")
-        self.window_ns = role.window_ns
+        self.window_ns = _integer(role, "window_ns", role.window_ns, 1)
 
     cdef int tune(self, const WindowSums *w, double *parameters, int n_parameters) except -1 nogil:
         cdef int i

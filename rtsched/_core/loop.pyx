@@ -56,7 +56,10 @@ cdef inline int move_lowest(uint64_t *source, uint64_t *target, uint64_t among, 
 
 cdef inline int64_t ceiling(double duration_ns) noexcept nogil:
     # Durations round up to whole ns, at least 1.
-    cdef int64_t whole = <int64_t>duration_ns
+    cdef int64_t whole
+    if duration_ns >= <double>NEVER_NS:
+        return NEVER_NS
+    whole = <int64_t>duration_ns
     if <double>whole < duration_ns:
         whole += 1
     return whole if whole > 1 else 1
@@ -87,11 +90,15 @@ cdef class Engine:
         assign.init(&self.greedy, &self.s)
         self.mapper = bridge_mapper(mapper, &self.s, self, problem)
         tiles = self.mapper.estimate_tiles
+        if tiles < 1:
+            raise ContractError(f"{mapper!r}: estimate_tiles must be at least 1, got {tiles}")
         self.dropper = bridge_dropper(dropper, &self.s, self, problem, tiles)
         self.selector = bridge_selector(selector, &self.s, self, problem, tiles)
         self.regulator = bridge_regulator(regulator, &self.s, self, problem, tiles)
         self.tuner = bridge_tuner(tuner)
         self.next_window_ns = NEVER_NS if tuner is None else self.tuner.window_ns
+        if self.next_window_ns < 1:
+            raise ContractError(f"{tuner!r}: window_ns must be at least 1, got {self.next_window_ns}")
         self.bind_parameters()
         self.bind_children(problem.task_parent)
         self.caps = <double *>calloc(self.s.t.n_places, sizeof(double))
@@ -116,9 +123,13 @@ cdef class Engine:
         cdef double[::1] vector
         if self.tuner is None:
             return
-        self.parameter_array = self.mapper.parameter_vector()
-        if self.parameter_array is None or len(self.parameter_array) == 0:
+        given = self.parameter_array = self.mapper.parameter_vector()
+        if given is None:
             raise ContractError("a tuner needs a mapper with parameters; this one has none")
+        if not isinstance(given, np.ndarray) or given.dtype != np.float64 or given.ndim != 1 or given.size == 0 or not (
+            given.flags.c_contiguous and given.flags.writeable
+        ):
+            raise ContractError("a mapper's parameters must be a writable vector of float64")
         vector = self.parameter_array
         self.parameters, self.n_parameters = &vector[0], len(vector)
 
@@ -139,6 +150,8 @@ cdef class Engine:
 
     def advance(self, int64_t n_events):
         """Go on for about `n_events` events without the GIL; return True when the run is over."""
+        if self.end_ns >= 0:
+            raise ValueError("the run is closed")
         if not self.is_done:
             with nogil:
                 self.step(n_events)
@@ -301,9 +314,9 @@ cdef class Engine:
         job.start_ns = job.accelerator = job.subnet = job.last_layer = job.ready_row = -1
         if t.task_arrival[task] != ARRIVAL_CHILD:
             self.schedule_root(task, frame + 1, self.s.now_ns)
+        state.enqueue(&self.s, slot)
         if self.mapper.notes & NOTE_RELEASE:
             self.mapper.on_release(&self.s, slot)
-        state.enqueue(&self.s, slot)
         if self.s.queue_head[task] == slot:
             self.make_ready(slot)
         return 0
@@ -341,7 +354,7 @@ cdef class Engine:
             i = move_lowest(&left, &tiles, job.tiles, n_tiles)
         move_lowest(&left, &tiles, ~<uint64_t>0, n_tiles - i)
         state.take_tiles(&self.s, accelerator, tiles, n_tiles)
-        self.start_layer(slot, accelerator, tiles, n_tiles, job.layer + n_layers)
+        self.start_layer(slot, accelerator, tiles, n_tiles, job.layer + min(n_layers, self.s.t.n_layers - job.layer))
         return 0
 
     cdef int refuse(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
@@ -458,17 +471,16 @@ cdef class Engine:
             record.add_layer(&self.record, job, r, self.s.now_ns)
         job.last_end_ns, job.last_layer = self.s.now_ns, r.layer
         job.layer = draws.next_layer(&self.s.t, self.s.seed, job.task, job.frame, subnet, r.layer)
-        if job.layer >= 0 and job.layer < r.block_end and latency_ns(&self.s, job.layer, r.accelerator, r.n_tiles) > 0:
-            if self.mapper.notes & NOTE_LAYER_END:
-                self.mapper.on_layer_end(&self.s, slot)
-            self.start_layer(slot, r.accelerator, r.tiles, r.n_tiles, r.block_end)
-            return 0
         state.give_tiles(&self.s, r.accelerator, r.tiles, r.n_tiles)
         if self.mapper.notes & NOTE_LAYER_END:
             self.mapper.on_layer_end(&self.s, slot)
-        if job.layer >= 0:
+        if job.layer < 0:
+            return self.end_job(slot, STATUS_MET if self.s.now_ns <= job.deadline_ns else STATUS_LATE, self.s.now_ns)
+        if job.layer >= r.block_end or latency_ns(&self.s, job.layer, r.accelerator, r.n_tiles) == 0:
             return self.make_ready(slot)
-        return self.end_job(slot, STATUS_MET if self.s.now_ns <= job.deadline_ns else STATUS_LATE, self.s.now_ns)
+        state.take_tiles(&self.s, r.accelerator, r.tiles, r.n_tiles)
+        self.start_layer(slot, r.accelerator, r.tiles, r.n_tiles, r.block_end)
+        return 0
 
     cdef int end_job(self, int slot, int status, int64_t finish_ns) except -1 nogil:
         # Record the end; release or suppress the children; let the task's next frame in.
@@ -477,8 +489,6 @@ cdef class Engine:
         cdef int i, child
         record.add_job(&self.record, job, status, finish_ns)
         state.unqueue(&self.s, slot)
-        if self.mapper.notes & NOTE_JOB_END and status != STATUS_UNFINISHED:
-            self.mapper.on_job_end(&self.s, slot, status)
         for i in range(self.child_first[task], self.child_first[task + 1]):
             child = self.child[i]
             if not draws.is_triggered(&self.s.t, self.s.seed, child, job.frame):
@@ -487,6 +497,8 @@ cdef class Engine:
                 heap.push(&self.releases, Entry(self.s.now_ns, 0, job.frame, child, -1))
             else:
                 self.suppress(child, job.frame, job.deadline_ns, finish_ns)
+        if self.mapper.notes & NOTE_JOB_END and status != STATUS_UNFINISHED:
+            self.mapper.on_job_end(&self.s, slot, status)
         state.free_job(&self.s, slot)
         if status != STATUS_UNFINISHED and self.s.queue_head[task] >= 0:
             self.make_ready(self.s.queue_head[task])

@@ -119,5 +119,8 @@ cdef class NativeTuner(NativeRole):
     def __cinit__(self, *args, **kwargs):
         self.window_ns = 1_000_000_000
 
+    def __repr__(self):
+        return f"{type(self).__module__}.{type(self).__qualname__}(window_ns={self.window_ns})"
+
     cdef int tune(self, const WindowSums *window, double *parameters, int n_parameters) except -1 nogil:
         return 0

@@ -141,6 +141,7 @@ cdef int grow_slots(State *s) except -1 nogil:
             raise MemoryError(f"no memory for {n} jobs in flight")
     for i in range(n - 1, s.n_slots - 1, -1):
         s.jobs[i].next_job = s.free_slot
+        s.jobs[i].ready_row = s.jobs[i].uid = -1
         s.free_slot = i
     s.n_slots = n
     return 0

@@ -40,6 +40,7 @@ cdef class Column:
 
 cdef class RunningView:
     cdef const State *s
+    cdef object owner  # of the memory behind s
     cdef int estimate_tiles
     cdef list columns  # by Field
     cdef object gather(self, Field field)
@@ -57,7 +58,7 @@ cdef class StateView:
 
 
 cdef class Dispatches:
-    # Collects a Python mapper's answer; rows become slots at once.
+    # Collects a Python mapper's answer; rows become slots at once. `target` is NULL but during a call of `assign`.
     cdef const State *s
     cdef DispatchList *target
 

@@ -114,6 +114,9 @@ cdef class RunningView:
     def __cinit__(self):
         self.columns = [None] * N_FIELDS
 
+    def __init__(self):
+        raise TypeError("a view belongs to a run; roles are given one")
+
     cdef object gather(self, Field field):
         cdef Column column = column_of(self.columns, field, np.int64, 0)
         cdef int i
@@ -225,6 +228,9 @@ cdef class StateView:
     def __cinit__(self):
         self.columns = [None] * N_FIELDS
 
+    def __init__(self):
+        raise TypeError("a view belongs to a run; roles are given one")
+
     cdef object gather(self, Field field):
         cdef Column column = column_of(self.columns, field, np.int64, 0)
         cdef int row
@@ -315,7 +321,7 @@ cdef class StateView:
 
 
 cdef class Dispatches:
-    """Collects what `Mapper.assign` decides."""
+    """Collects what `Mapper.assign` decides; open during that call only."""
 
     def append(self, int row, int accelerator, int n_tiles=1, int n_layers=1):
         """Dispatch the ready job in `row` to `n_tiles` tiles of `accelerator` for `n_layers` consecutive model layers.
@@ -323,8 +329,10 @@ cdef class Dispatches:
         Raises
         ------
         ContractError
-            There is no such row.
+            There is no such row, or `assign` is over.
         """
+        if self.target == NULL:
+            raise ContractError("dispatches are taken during a call of assign only")
         if not 0 <= row < self.s.n_ready:
             raise ContractError(f"dispatch of row {row} to accelerator {accelerator}: there are {self.s.n_ready} ready jobs")
         add_dispatch(self.target, self.s.ready[row], accelerator, n_tiles, n_layers)
@@ -335,7 +343,7 @@ cdef StateView make_view(const State *s, object owner, object problem, int estim
     cdef StateView view = StateView.__new__(StateView)
     cdef RunningView running = RunningView.__new__(RunningView)
     view.s = running.s = s
-    view.owner = owner
+    view.owner = running.owner = owner
     view.problem = problem
     view.estimate_tiles = running.estimate_tiles = estimate_tiles
     view.running = running

@@ -118,8 +118,6 @@ class Dropper(Role):
     **Contract.** Called first at a decision point with a ready job.
     """
 
-    is_contract: ClassVar[bool] = True
-
     def drop(self, state: StateView) -> np.ndarray:
         """Return the rows of the ready jobs to drop, each once, in the order in which they shall end."""
         raise NotImplementedError
@@ -151,7 +149,7 @@ class Regulator(Role):
 class Tuner(Role):
     """Changes the mapper's parameters after each window.
 
-    **Contract.** Called at every multiple of `window_ns` that lies in the run, after completions and releases of that
+    **Contract.** Called at every multiple of `window_ns` until the last job has ended, after completions and releases of that
     instant and before its decision.
     """
 

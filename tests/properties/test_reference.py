@@ -20,3 +20,12 @@ def test_all_roles(problem, policy, seed):
 def test_native_policies(name, problem, seed):
     twin = Policy(mapper=roles.TWINS[name]())
     assert_equal_runs(run(problem, name, seed=seed, layers=True), run_reference(problem, twin, seed))
+
+
+@given(problems(), seeds)
+def test_roles_see_the_same(problem, seed):
+    """Every column of the view, in every hook."""
+    core, twin = roles.Spy(), roles.Spy()
+    run(problem, core, seed=seed)
+    run_reference(problem, Policy(mapper=twin), seed)
+    assert core.seen == twin.seen

@@ -88,8 +88,8 @@ class Simulator:
         )
         if problem.task_arrival[task] != 2:
             self.schedule_root(task, frame + 1, self.now)
-        self.notify("on_release", task, frame)
         self.queue[task].append(job)
+        self.notify("on_release", task, frame)
         if self.queue[task][0] is job:
             self.make_ready(job)
 
@@ -261,14 +261,14 @@ class Simulator:
         job.has_ended = True
         self.record(job, status, finish)
         self.queue[job.task].remove(job)
-        if status != UNFINISHED:
-            self.notify("on_job_end", job.task, job.frame, status)
         for child in self.children[job.task]:
             if draws.is_triggered(self.problem, self.seed, child, job.frame):
                 if status in (MET, LATE):
                     insort(self.releases, (self.now, child, job.frame))
                 else:
                     self.suppress(child, job.frame, job.deadline, finish)
+        if status != UNFINISHED:
+            self.notify("on_job_end", job.task, job.frame, status)
         if status != UNFINISHED and self.queue[job.task]:
             self.make_ready(self.queue[job.task][0])
 

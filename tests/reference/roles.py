@@ -73,7 +73,7 @@ class HashedJobs(Hashed, Mapper):
         return 1 + self.job(state, row, accelerator, 1) % int(state.problem.accelerator_tiles[accelerator])
 
     def block(self, state, row, accelerator):
-        return 1 + self.job(state, row, accelerator, 2) % 3
+        return (1, 2, 3, 2**31 - 1)[self.job(state, row, accelerator, 2) % 4]
 
 
 class HashedKeys(Hashed, Mapper):
@@ -118,8 +118,42 @@ class HashedAssign(Hashed, Mapper):
             n_tiles = 1 + self.job(state, row, 2) % int(state.problem.accelerator_tiles[a])
             option = state.problem.option_first[a] + n_tiles - 1
             if n_tiles <= free[a] and (state.problem.costs["t_iso_ns"][:, option] > 0).all():
-                dispatches.append(row, a, n_tiles, 1 + self.job(state, row, 3) % 4)
+                dispatches.append(row, a, n_tiles, (1, 2, 3, 10**9)[self.job(state, row, 3) % 4])
                 free[a] -= n_tiles
+
+
+READY = "task frame priority release_ns deadline_ns slack_ns start_ns last_end_ns layer subnet togo_mean_ns togo_min_ns latency_ns"
+RUNNING = "task frame layer accelerator n_tiles priority start_ns deadline_ns slack_ns remaining_ns togo_mean_ns"
+RATES = "demand_bytes_per_ns allocation_bytes_per_ns cap_bytes_per_ns"
+
+
+class Spy(Mapper):
+    """Writes down every column of the view at every call."""
+
+    def __init__(self):
+        self.seen = []
+
+    def look(self, state, *what):
+        columns = [getattr(state, name).tolist() for name in READY.split()]
+        running = [getattr(state.running, name).tolist() for name in (RUNNING + " " + RATES).split()]
+        self.seen.append((what, state.now_ns, state.n_ready, state.free_tiles.tolist(), columns, state.running.n, running))
+
+    def key(self, state, row):
+        self.look(state, "key", row)
+        return 0
+
+    def block(self, state, row, accelerator):
+        self.look(state, "block", row, accelerator)
+        return 2
+
+    def on_release(self, state, task, frame):
+        self.look(state, "release", task, frame)
+
+    def on_layer_end(self, state, task, frame):
+        self.look(state, "layer", task, frame)
+
+    def on_job_end(self, state, task, frame, status):
+        self.look(state, "job", task, frame, status)
 
 
 class HashedParameters(Hashed, Mapper):

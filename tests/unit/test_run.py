@@ -1,5 +1,6 @@
 """Running: errors, partial outcomes, determinism, notes, native and Python roles."""
 
+import gc
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ from reference.compare import assert_equal_runs, run_reference
 
 import rtsched
 from rtsched._core import _testing
+from rtsched._core.roles import ContractError
 from rtsched.errors import InputError, PolicyError
 from rtsched.policies.roles import Dropper, Mapper, Policy, Regulator, Selector, Tuner
 from rtsched.run import Interrupted, run
@@ -171,10 +173,120 @@ class Drops(Dropper):
         return self.rows
 
 
-@pytest.mark.parametrize(("rows", "message"), [((0, 0), "named a job twice"), ((9,), "answered row 9; there are 2 ready jobs")])
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ((0, 0), "named a job twice"),
+        ((9,), "answered row 9; there are 2 ready jobs"),
+        ((False, False), "must answer row numbers, such as np.flatnonzero"),
+        ((0.0,), "must answer row numbers"),
+        (((0,),), "must answer row numbers"),
+    ],
+)
 def test_drops_are_checked(problem, rows, message):
     with pytest.raises(PolicyError, match=message):
         run(problem, Policy(mapper=roles.FirstCome(), dropper=Drops(*rows)))
+
+
+class Answers(Mapper):
+    """A mapper whose key, tiles and block are given."""
+
+    def __init__(self, key=0, tiles=1, block=1):
+        self.answers = {"key": key, "tiles": tiles, "block": block}
+
+    def key(self, state, row):
+        return self.answers["key"]
+
+    def tiles(self, state, row, accelerator):
+        return self.answers["tiles"]
+
+    def block(self, state, row, accelerator):
+        return self.answers["block"]
+
+
+@pytest.mark.parametrize("method", ["key", "tiles", "block"])
+@pytest.mark.parametrize("answer", [0.5, np.float64(1.0), True, None, "1", 2**63, -(2**64)])
+def test_integers_are_checked(problem, method, answer):
+    with pytest.raises(PolicyError, match=rf"Answers.{method} must answer an integer of at least"):
+        run(problem, Answers(**{method: answer}))
+
+
+def test_a_block_may_be_longer_than_any_model(problem):
+    whole = run(problem, Answers(block=2**31 - 1))
+    assert whole.jobs.tobytes() == run(problem, Answers(block=3)).jobs.tobytes()
+    assert (whole.jobs["preemptions"] == 0).all()
+
+
+class Keeps(Mapper):
+    """Keeps what it was given."""
+
+    def assign(self, state, dispatches):
+        self.kept = state, state.running, dispatches
+        dispatches.append(0, 0)
+
+
+def test_what_a_role_keeps_is_safe_to_touch(problem):
+    mapper = Keeps()
+    with pytest.raises(PolicyError):
+        run(problem, Policy(mapper=mapper, regulator=Caps(0.0)))
+    state, running, dispatches = mapper.kept
+    del mapper
+    gc.collect()
+    assert running.n == len(running.task) == len(state.running.layer)
+    with pytest.raises(ContractError, match="during a call of assign only"):
+        dispatches.append(0, 0)
+    for kind in (type(state), type(running), type(dispatches)):
+        with pytest.raises((TypeError, ContractError)):
+            kind().append(0, 0)
+
+
+class Hooks(Mapper):
+    def __init__(self, hook):
+        self.hook = hook
+
+    def key(self, state, row):
+        return 0
+
+    def on_release(self, state, task, frame):
+        self.stop("on_release", state)
+
+    def on_layer_end(self, state, task, frame):
+        self.stop("on_layer_end", state)
+
+    def on_job_end(self, state, task, frame, status):
+        self.stop("on_job_end", state)
+
+    def stop(self, hook, state):
+        if hook == self.hook and state.now_ns > 1000:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("hook", ["on_release", "on_layer_end", "on_job_end"])
+def test_an_interrupt_in_a_hook_loses_no_job(problem, hook):
+    with pytest.raises(Interrupted) as caught:
+        run(problem, Hooks(hook), layers=True)
+    outcome = caught.value.outcome
+    expected = run(problem, Hooks(None)).jobs
+    released = set(map(tuple, expected[expected["release_ns"] < outcome.end_ns][["task", "frame"]].tolist()))
+    assert released <= set(map(tuple, outcome.jobs[["task", "frame"]].tolist()))
+    assert (outcome.layers["job"] < len(outcome.jobs)).all()
+
+
+class Untouched(roles.HashedParameters):
+    def start(self, problem):
+        return self
+
+
+def test_a_tuner_never_changes_the_policy_itself(problem):
+    with pytest.raises(PolicyError, match="start must return an object of its own"):
+        run(problem, Policy(mapper=Untouched(0), tuner=ViolationShare(10)))
+    tuned = Policy(mapper=roles.HashedParameters(0), tuner=ViolationShare(100))
+    assert run(problem, tuned).provenance == run(problem, tuned).provenance
+    hashes = {
+        run(problem, Policy(mapper=_testing.TunedScore(), tuner=_testing.ViolationTuner(window))).provenance["inputs_sha256"]
+        for window in (10, 500)
+    }
+    assert len(hashes) == 2
 
 
 class Selects(Selector):
@@ -202,9 +314,9 @@ def test_selector_chooses_the_subnet(selector):
     assert (job["subnet"], job["finish_ns"]) == (1, 70)
 
 
-@pytest.mark.parametrize("choice", [2, -1])
-def test_subnets_are_checked(choice):
-    with pytest.raises(PolicyError, match=r"subnet"):
+@pytest.mark.parametrize(("choice", "message"), [(2, "subnet 2 of task 0 frame 0: its model has 2"), (-1, "Selects.select must answer")])
+def test_subnets_are_checked(choice, message):
+    with pytest.raises(PolicyError, match=message):
         run(supernet_problem(), Policy(mapper=roles.FirstCome(), selector=Selects(choice)))
 
 
