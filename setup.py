@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 
 MODES = {
     "release": {},
-    "debug": {"boundscheck": True, "initializedcheck": True, "nonecheck": True},
+    "debug": {"boundscheck": True, "initializedcheck": True},
     "trace": {"boundscheck": True, "linetrace": True, "binding": True},
 }
 DIRECTIVES = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rtsched.cost.model import ENERGY_COMPONENTS as LAYER_ENERGY
 from rtsched.problem import Problem
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["ENERGY_COMPONENTS", "JOB_DTYPE", "LAYER_DTYPE", "STATUSES", "Outcome
 STATUSES = ("met", "late", "dropped", "unfinished", "suppressed")
 """How a job ended; its code in ``jobs["status"]`` is its index here."""
 
-ENERGY_COMPONENTS = ("mac", "sram", "l2", "dram", "switch")
+ENERGY_COMPONENTS = (*LAYER_ENERGY, "switch")
 """Columns of `Outcome.task_energy_j`; idle energy is kept by tile."""
 
 JOB_DTYPE = np.dtype(

@@ -9,16 +9,9 @@ from rtsched._core cimport heap
 from rtsched._core.heap cimport Entry
 from rtsched._core.roles cimport DispatchList, NativeMapper, add_dispatch
 from rtsched._core.state cimport State, latency_ns, rank
-from rtsched._core.types cimport Job
+from rtsched._core.types cimport Job, lowest_bit
 
 from rtsched._core.roles import ContractError
-
-
-cdef extern from *:
-    """
-    #define RTSCHED_LOWEST_BIT(x) __builtin_ctzll(x)
-    """
-    int lowest_bit "RTSCHED_LOWEST_BIT" (uint64_t x) noexcept nogil
 
 
 cdef struct Pair:

@@ -1,6 +1,5 @@
 """Draws: pure functions of (seed, task, frame, purpose, index) by a counter-based generator."""
 
-from libc.math cimport log
 from libc.stdint cimport int64_t, uint64_t
 
 from rtsched._core.types cimport Tables

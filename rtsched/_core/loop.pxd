@@ -16,7 +16,6 @@ from rtsched._core.roles cimport (
     RowList,
 )
 from rtsched._core.state cimport State, TableOwner
-from rtsched._core.types cimport CostRow, Job
 
 
 @final
@@ -60,9 +59,6 @@ cdef class Engine:
     cdef int dispatch(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil
     cdef int refuse(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil
     cdef int choose_subnet(self, int slot) except -1 nogil
-    cdef void start_layer(self, int slot, int accelerator, uint64_t tiles, int n_tiles, int block_end) noexcept nogil
-    cdef int64_t switch_bytes(self, int slot, int accelerator, uint64_t tiles, int64_t fetch_bytes) noexcept nogil
-    cdef void charge(self, Job *job, const CostRow *cost, int64_t switch_bytes) noexcept nogil
     cdef int complete(self, int place) except -1 nogil
     cdef int end_job(self, int slot, int status, int64_t finish_ns) except -1 nogil
     cdef int suppress(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil

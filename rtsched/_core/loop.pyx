@@ -6,7 +6,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from rtsched._core cimport assign, draws, heap, memory, record, state
+from rtsched._core cimport assign, draws, execute, heap, memory, record, state
 from rtsched._core.bridges cimport bridge_dropper, bridge_mapper, bridge_regulator, bridge_selector, bridge_tuner
 from rtsched._core.heap cimport Entry
 from rtsched._core.roles cimport FORM_ASSIGN, FORM_KEY, NOTE_JOB_END, NOTE_LAYER_END, NOTE_RELEASE, Dispatch
@@ -14,7 +14,6 @@ from rtsched._core.state cimport TableOwner, cost_of, latency_ns
 from rtsched._core.types cimport (
     ARRIVAL_CHILD,
     ARRIVAL_PERIODIC,
-    ENERGY_SWITCH,
     N_ENERGY,
     NEVER_NS,
     STATUS_DROPPED,
@@ -22,7 +21,6 @@ from rtsched._core.types cimport (
     STATUS_MET,
     STATUS_SUPPRESSED,
     STATUS_UNFINISHED,
-    CostRow,
     Job,
     Running,
     Tables,
@@ -31,38 +29,6 @@ from rtsched._core.types cimport (
 import numpy as np
 
 from rtsched._core.roles import ContractError
-
-
-cdef extern from *:
-    """
-    #define RTSCHED_LOWEST_BIT(x) __builtin_ctzll(x)
-    """
-    int lowest_bit "RTSCHED_LOWEST_BIT" (uint64_t x) noexcept nogil
-
-
-cdef inline int move_lowest(uint64_t *source, uint64_t *target, uint64_t among, int n) noexcept nogil:
-    # Move the n lowest bits of source & among, or all of them, to target; return their number.
-    cdef uint64_t bits = source[0] & among
-    cdef uint64_t bit
-    cdef int moved = 0
-    while moved < n and bits:
-        bit = bits & (~bits + 1)
-        bits ^= bit
-        source[0] ^= bit
-        target[0] |= bit
-        moved += 1
-    return moved
-
-
-cdef inline int64_t ceiling(double duration_ns) noexcept nogil:
-    # Durations round up to whole ns, at least 1.
-    cdef int64_t whole
-    if duration_ns >= <double>NEVER_NS:
-        return NEVER_NS
-    whole = <int64_t>duration_ns
-    if <double>whole < duration_ns:
-        whole += 1
-    return whole if whole > 1 else 1
 
 
 @final
@@ -334,8 +300,7 @@ cdef class Engine:
 
     cdef int dispatch(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
         cdef Job *job = &self.s.jobs[slot]
-        cdef uint64_t left, tiles
-        cdef int i
+        cdef uint64_t tiles
         if (
             job.ready_row < 0 or accelerator < 0 or accelerator >= self.s.t.n_accelerators or n_tiles < 1 or n_layers < 1
             or n_tiles > self.s.n_free[accelerator]
@@ -346,15 +311,11 @@ cdef class Engine:
         if cost_of(&self.s, job.layer, accelerator, n_tiles).t_iso_ns == 0:
             return self.refuse(slot, accelerator, n_tiles, n_layers)
         self.remove_ready(slot)
-        # First the tiles that the job last held, then the lowest free ones.
-        left = self.s.free_tiles[accelerator]
-        tiles = 0
-        i = 0
-        if job.accelerator == accelerator:
-            i = move_lowest(&left, &tiles, job.tiles, n_tiles)
-        move_lowest(&left, &tiles, ~<uint64_t>0, n_tiles - i)
+        tiles = execute.pick_tiles(&self.s, job, accelerator, n_tiles)
         state.take_tiles(&self.s, accelerator, tiles, n_tiles)
-        self.start_layer(slot, accelerator, tiles, n_tiles, job.layer + min(n_layers, self.s.t.n_layers - job.layer))
+        self.has_changed = True
+        n_layers = min(n_layers, self.s.t.n_layers - job.layer)  # so that the sum below cannot overflow
+        execute.start_layer(&self.s, &self.record, slot, accelerator, tiles, n_tiles, job.layer + n_layers)
         return 0
 
     cdef int refuse(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
@@ -386,77 +347,6 @@ cdef class Engine:
         job.layer = draws.first_layer(&self.s.t, self.s.seed, job.task, job.frame, first + choice)
         return 0
 
-    cdef void start_layer(self, int slot, int accelerator, uint64_t tiles, int n_tiles, int block_end) noexcept nogil:
-        cdef Job *job = &self.s.jobs[slot]
-        cdef const CostRow *cost = cost_of(&self.s, job.layer, accelerator, n_tiles)
-        cdef int place = self.s.t.option_first[accelerator] + lowest_bit(tiles)
-        cdef Running *r = &self.s.memory.running[place]
-        cdef int i
-        r.t_ns, r.switch_bytes = cost.t_iso_ns, 0
-        r.demand_bytes_per_ns, r.l2_demand_bytes_per_ns = cost.demand_bytes_per_ns, cost.l2_demand_bytes_per_ns
-        if self.s.t.has_switch:
-            r.switch_bytes = self.switch_bytes(slot, accelerator, tiles, cost.fetch_bytes)
-            if r.switch_bytes > 0:
-                r.t_ns += ceiling(<double>r.switch_bytes / self.s.t.port_bytes_per_ns[accelerator])
-        if job.start_ns >= 0 and job.n_tiles != n_tiles:
-            r.t_ns += self.s.t.regroup_ns
-        r.bytes = cost.dram_bytes + r.switch_bytes
-        if r.t_ns != cost.t_iso_ns or r.switch_bytes > 0:
-            r.demand_bytes_per_ns = <double>r.bytes / <double>r.t_ns
-            r.l2_demand_bytes_per_ns = <double>cost.l2_bytes / <double>r.t_ns
-        r.remaining_ns = <double>r.t_ns
-        r.since_ns = r.start_ns = self.s.now_ns
-        r.tiles, r.job, r.layer, r.accelerator, r.n_tiles, r.block_end = tiles, slot, job.layer, accelerator, n_tiles, block_end
-        memory.enter(&self.s.memory, place)
-        self.has_changed = True
-        self.charge(job, cost, r.switch_bytes)
-        if job.start_ns < 0:
-            job.start_ns = self.s.now_ns
-        else:
-            job.preemptions += self.s.now_ns > job.last_end_ns
-            self.record.n_migrations += job.accelerator != accelerator
-        job.accelerator, job.tiles, job.n_tiles, job.is_resident = accelerator, tiles, n_tiles, True
-        for i in range(self.s.t.accelerator_tiles[accelerator]):
-            if tiles >> i & 1:
-                self.s.tile_job[self.s.t.option_first[accelerator] + i] = slot
-                self.s.tile_uid[self.s.t.option_first[accelerator] + i] = job.uid
-
-    cdef void charge(self, Job *job, const CostRow *cost, int64_t switch_bytes) noexcept nogil:
-        cdef double *sums = &self.record.task_energy_j[job.task * N_ENERGY]
-        cdef double energy_j
-        cdef int i
-        for i in range(ENERGY_SWITCH):
-            sums[i] += cost.energy_component_j[i]
-        job.energy_j += cost.energy_j
-        if switch_bytes > 0:
-            energy_j = <double>switch_bytes * self.s.t.dram_j_per_byte
-            sums[ENERGY_SWITCH] += energy_j
-            job.energy_j += energy_j
-            self.record.n_switches += 1
-        job.worst_energy_j += self.s.t.layer_worst_energy_j[job.layer]
-        job.isolated_ns += self.s.t.layer_reference_ns[job.layer]
-
-    cdef int64_t switch_bytes(self, int slot, int accelerator, uint64_t tiles, int64_t fetch_bytes) noexcept nogil:
-        # Activations that the incoming job fetches, and that the jobs which it displaces flush.
-        cdef Job *job = &self.s.jobs[slot]
-        cdef Job *other
-        cdef int64_t moved = 0
-        cdef int i, place, other_slot
-        if job.start_ns >= 0 and not (job.is_resident and job.accelerator == accelerator):
-            moved = fetch_bytes
-        for i in range(self.s.t.accelerator_tiles[accelerator]):
-            if not tiles >> i & 1:
-                continue
-            place = self.s.t.option_first[accelerator] + i
-            other_slot = self.s.tile_job[place]
-            if other_slot < 0 or other_slot == slot or self.s.jobs[other_slot].uid != self.s.tile_uid[place]:
-                continue
-            other = &self.s.jobs[other_slot]
-            if other.is_resident and other.accelerator == accelerator and other.tiles >> i & 1:
-                moved += cost_of(&self.s, other.last_layer, accelerator, other.n_tiles).keep_bytes
-                other.is_resident = False
-        return moved
-
     cdef int complete(self, int place) except -1 nogil:
         cdef Running *r = &self.s.memory.running[place]
         cdef int slot = r.job
@@ -479,7 +369,8 @@ cdef class Engine:
         if job.layer >= r.block_end or latency_ns(&self.s, job.layer, r.accelerator, r.n_tiles) == 0:
             return self.make_ready(slot)
         state.take_tiles(&self.s, r.accelerator, r.tiles, r.n_tiles)
-        self.start_layer(slot, r.accelerator, r.tiles, r.n_tiles, r.block_end)
+        self.has_changed = True
+        execute.start_layer(&self.s, &self.record, slot, r.accelerator, r.tiles, r.n_tiles, r.block_end)
         return 0
 
     cdef int end_job(self, int slot, int status, int64_t finish_ns) except -1 nogil:

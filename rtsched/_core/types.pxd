@@ -4,14 +4,15 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint64_t
 
 
 cdef enum:
-    MAX_TILES = 64
     NO_JOB = -1
 
 # Simulated time stays below this; a layer that is not served finishes then.
 cdef extern from *:
     """
     #define RTSCHED_NEVER_NS ((int64_t)1 << 62)
+    #define RTSCHED_LOWEST_BIT(x) __builtin_ctzll(x)
     """
+    int lowest_bit "RTSCHED_LOWEST_BIT" (uint64_t x) noexcept nogil  # its place; x must not be 0
     const int64_t NEVER_NS "RTSCHED_NEVER_NS"
 
 cdef enum Arrival:
@@ -60,7 +61,6 @@ cdef struct Tables:
     const int64_t *task_offset_ns
     const int64_t *task_jitter_ns
     const int64_t *task_deadline_ns
-    const int32_t *task_parent
     const double *task_trigger
     const int32_t *priority_first
     const int32_t *priority_value
@@ -76,10 +76,9 @@ cdef struct Tables:
     const int64_t *t_iso_ns  # the same of t_iso_ns alone, so that one look-up is one cache line
     const double *layer_worst_energy_j
     const int64_t *layer_reference_ns
-    const int64_t *togo_mean_ns  # [layer * max_tiles + tiles - 1], like the three below
+    const int64_t *togo_mean_ns  # [layer * max_tiles + tiles - 1], like the two below
     const int64_t *togo_min_ns
     const int64_t *after_mean_ns
-    const int64_t *after_min_ns
     const int32_t *accelerator_tiles
     const int32_t *option_first  # also the first place of each accelerator: options and places are numbered alike
     const double *port_bytes_per_ns

@@ -1,0 +1,15 @@
+"""The start of a layer: which tiles it takes, how long it will take alone, what it moves and what it costs."""
+
+from libc.stdint cimport uint64_t
+
+from rtsched._core.record cimport Record
+from rtsched._core.state cimport State
+from rtsched._core.types cimport Job
+
+
+# First the tiles that the job held last, then the lowest free ones; so many must be free.
+cdef uint64_t pick_tiles(const State *s, const Job *job, int accelerator, int n_tiles) noexcept nogil
+# Put the job's next layer into execution on tiles that are taken already; rates are stale until the next rerate.
+cdef void start_layer(
+    State *s, Record *record, int slot, int accelerator, uint64_t tiles, int n_tiles, int block_end
+) noexcept nogil

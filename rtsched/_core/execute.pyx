@@ -1,0 +1,115 @@
+"""A layer begins: its tiles, its time, the activations that move for it, its energy."""
+
+from libc.stdint cimport int64_t, uint64_t
+
+from rtsched._core cimport memory
+from rtsched._core.state cimport cost_of
+from rtsched._core.types cimport ENERGY_SWITCH, N_ENERGY, NEVER_NS, CostRow, Running, lowest_bit
+
+
+cdef inline int move_lowest(uint64_t *source, uint64_t *target, uint64_t among, int n) noexcept nogil:
+    # Move the n lowest bits of source & among, or all of them, to target; return their number.
+    cdef uint64_t bits = source[0] & among
+    cdef uint64_t bit
+    cdef int moved = 0
+    while moved < n and bits:
+        bit = bits & (~bits + 1)
+        bits ^= bit
+        source[0] ^= bit
+        target[0] |= bit
+        moved += 1
+    return moved
+
+
+cdef inline int64_t ceiling(double duration_ns) noexcept nogil:
+    # Durations round up to whole ns, at least 1.
+    cdef int64_t whole
+    if duration_ns >= <double>NEVER_NS:
+        return NEVER_NS
+    whole = <int64_t>duration_ns
+    if <double>whole < duration_ns:
+        whole += 1
+    return whole if whole > 1 else 1
+
+
+cdef uint64_t pick_tiles(const State *s, const Job *job, int accelerator, int n_tiles) noexcept nogil:
+    cdef uint64_t left = s.free_tiles[accelerator]
+    cdef uint64_t tiles = 0
+    cdef int n_held = 0
+    if job.accelerator == accelerator:
+        n_held = move_lowest(&left, &tiles, job.tiles, n_tiles)
+    move_lowest(&left, &tiles, ~<uint64_t>0, n_tiles - n_held)
+    return tiles
+
+
+cdef int64_t switch_bytes(State *s, int slot, int accelerator, uint64_t tiles, int64_t fetch_bytes) noexcept nogil:
+    # Activations that the incoming job fetches, and that the jobs which it displaces flush.
+    cdef Job *job = &s.jobs[slot]
+    cdef Job *other
+    cdef int64_t moved = 0
+    cdef int i, place, other_slot
+    if job.start_ns >= 0 and not (job.is_resident and job.accelerator == accelerator):
+        moved = fetch_bytes
+    for i in range(s.t.accelerator_tiles[accelerator]):
+        if not tiles >> i & 1:
+            continue
+        place = s.t.option_first[accelerator] + i
+        other_slot = s.tile_job[place]
+        if other_slot < 0 or other_slot == slot or s.jobs[other_slot].uid != s.tile_uid[place]:
+            continue
+        other = &s.jobs[other_slot]
+        if other.is_resident and other.accelerator == accelerator and other.tiles >> i & 1:
+            moved += cost_of(s, other.last_layer, accelerator, other.n_tiles).keep_bytes
+            other.is_resident = False
+    return moved
+
+
+cdef void charge(const State *s, Record *record, Job *job, const CostRow *cost, int64_t switch_bytes) noexcept nogil:
+    cdef double *sums = &record.task_energy_j[job.task * N_ENERGY]
+    cdef double energy_j
+    cdef int i
+    for i in range(ENERGY_SWITCH):
+        sums[i] += cost.energy_component_j[i]
+    job.energy_j += cost.energy_j
+    if switch_bytes > 0:
+        energy_j = <double>switch_bytes * s.t.dram_j_per_byte
+        sums[ENERGY_SWITCH] += energy_j
+        job.energy_j += energy_j
+        record.n_switches += 1
+    job.worst_energy_j += s.t.layer_worst_energy_j[job.layer]
+    job.isolated_ns += s.t.layer_reference_ns[job.layer]
+
+
+cdef void start_layer(State *s, Record *record, int slot, int accelerator, uint64_t tiles, int n_tiles, int block_end) noexcept nogil:
+    cdef Job *job = &s.jobs[slot]
+    cdef const CostRow *cost = cost_of(s, job.layer, accelerator, n_tiles)
+    cdef int place = s.t.option_first[accelerator] + lowest_bit(tiles)
+    cdef Running *r = &s.memory.running[place]
+    cdef int i
+    r.t_ns, r.switch_bytes = cost.t_iso_ns, 0
+    r.demand_bytes_per_ns, r.l2_demand_bytes_per_ns = cost.demand_bytes_per_ns, cost.l2_demand_bytes_per_ns
+    if s.t.has_switch:
+        r.switch_bytes = switch_bytes(s, slot, accelerator, tiles, cost.fetch_bytes)
+        if r.switch_bytes > 0:
+            r.t_ns += ceiling(<double>r.switch_bytes / s.t.port_bytes_per_ns[accelerator])
+    if job.start_ns >= 0 and job.n_tiles != n_tiles:
+        r.t_ns += s.t.regroup_ns
+    r.bytes = cost.dram_bytes + r.switch_bytes
+    if r.t_ns != cost.t_iso_ns or r.switch_bytes > 0:
+        r.demand_bytes_per_ns = <double>r.bytes / <double>r.t_ns
+        r.l2_demand_bytes_per_ns = <double>cost.l2_bytes / <double>r.t_ns
+    r.remaining_ns = <double>r.t_ns
+    r.since_ns = r.start_ns = s.now_ns
+    r.tiles, r.job, r.layer, r.accelerator, r.n_tiles, r.block_end = tiles, slot, job.layer, accelerator, n_tiles, block_end
+    memory.enter(&s.memory, place)
+    charge(s, record, job, cost, r.switch_bytes)
+    if job.start_ns < 0:
+        job.start_ns = s.now_ns
+    else:
+        job.preemptions += s.now_ns > job.last_end_ns
+        record.n_migrations += job.accelerator != accelerator
+    job.accelerator, job.tiles, job.n_tiles, job.is_resident = accelerator, tiles, n_tiles, True
+    for i in range(s.t.accelerator_tiles[accelerator]):
+        if tiles >> i & 1:
+            s.tile_job[s.t.option_first[accelerator] + i] = slot
+            s.tile_uid[s.t.option_first[accelerator] + i] = job.uid
