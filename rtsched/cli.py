@@ -6,6 +6,8 @@ standard error. ``list``, ``show``, ``--help`` and ``--version`` are questions: 
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -19,8 +21,14 @@ from rtsched.errors import InputError, PolicyError
 
 __all__ = ["app", "main"]
 
+MAX_MESSAGES = 20
+"""The most faults that are printed; a thousand would push the first ones off the terminal."""
+
 POLICY_FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 """Exit codes. The last is what shells report for a program that Ctrl-C has ended."""
+
+MAX_DIGITS = 15
+"""Of the size of a dimension."""
 
 LISTING_COLUMNS = 1_000
 """Width of lists that do not go to a terminal: a line for each entry."""
@@ -45,6 +53,9 @@ class _Program(TyperGroup):
             raise  # typer's affair: quietly, with code 1
         except OSError as error:  # a full disk behind a redirection
             _complain([f"output cannot be written: {error.strerror or error}"])
+            raise typer.Exit(BAD_INPUT) from None
+        except MemoryError:
+            _complain(["out of memory; a shorter --duration, a lower --load or smaller inputs need less"])
             raise typer.Exit(BAD_INPUT) from None
         except KeyboardInterrupt:
             _complain(["interrupted"])
@@ -81,12 +92,18 @@ import_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Turn
 
 def main() -> None:
     """Run the program ``rtsched``."""
-    app(prog_name="rtsched")
+    try:
+        app(prog_name="rtsched")
+    except KeyboardInterrupt:  # before the command, or while its result is being told
+        _complain(["interrupted"])
+        sys.exit(INTERRUPTED)
 
 
 def _complain(messages: Sequence[str]) -> None:
-    for message in messages:
+    for message in messages[:MAX_MESSAGES]:
         typer.echo(message, err=True)
+    if len(messages) > MAX_MESSAGES:
+        typer.echo(f"and {len(messages) - MAX_MESSAGES} more", err=True)
 
 
 def _left_behind(error: PolicyError) -> list[str]:
@@ -167,7 +184,8 @@ def run(
     from rtsched.run import Interrupted
     from rtsched.run import run as simulate
 
-    problem, chosen = _inputs(scenario, platform, policy, {"duration_s": duration, "load": load}, outputs=(json, csv))
+    changes = {"duration_s": duration, "load": load}
+    problem, chosen = _inputs(scenario, platform, policy, seed, changes, outputs={"--json": json, "--csv": csv})
     shown_on = console(is_error=True)
     status = 0
     with progress(shown_on) as report:
@@ -184,26 +202,74 @@ def run(
         raise typer.Exit(status)
 
 
-def _inputs(scenario: str, platform: str | None, policy: str, changes: dict[str, float | None], outputs: Sequence[str | None]) -> Any:
+def _inputs(
+    scenario: str, platform: str | None, policy: str, seed: int, changes: dict[str, float | None], outputs: dict[str, str | None]
+) -> Any:
     """Return the compiled problem and the policy, or report what is wrong with any of the options."""
-    from rtsched.library import load_platform, load_scenario
+    from rtsched.cost.table import TableCost
+    from rtsched.library import YAML, load_platform, load_scenario
     from rtsched.policies.registry import load_policy
-    from rtsched.report.files import check_writable
+    from rtsched.report.files import STDOUT, check_writable
     from rtsched.run import compile
 
     faults = _Faults()
     found = faults.of(load_scenario, scenario)
     hardware = None if platform is None else faults.of(load_platform, platform)
     is_found = found is not None and (platform is None or hardware is not None)
-    problem = faults.of(compile, found, hardware, **changes) if is_found else None
+    valid = {name: value for name, value in changes.items() if value is not None and faults.of(_check_change, name, value)}
+    problem = faults.of(compile, found, hardware, **valid) if is_found else None
     chosen = faults.of(load_policy, policy)
-    paths = [path for path in outputs if path is not None]
-    for path in dict.fromkeys(paths):
-        faults.of(check_writable, path)
-    if len(set(paths)) < len(paths):
-        faults.add(f"--json and --csv cannot both be written to {paths[0]}")
+    if not 0 <= seed < 2**64:
+        faults.add(f"seed must be an integer from 0 to 2**64 - 1, got {_short(str(seed))}")
+    own = found.platform if found is not None and platform is None else platform
+    inputs = {place: what for ref, what in ((scenario, "the scenario"), (own, "the platform")) for place in _places(ref, YAML)}
+    for one in () if problem is None else problem.platform.accelerators:
+        if isinstance(one.cost, TableCost) and one.cost.file is not None:
+            inputs[os.path.realpath(one.cost.table.source)] = f"the cost table of accelerator {one.name!r}"
+    written: dict[str, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        place = path if path == STDOUT else os.path.realpath(path)
+        if place in inputs:
+            faults.add(f"{option} {path}: would overwrite {inputs[place]}")
+        elif place in written:
+            faults.add(f"{written[place]} and {option} cannot both be written to {path}")
+        else:
+            faults.of(check_writable, path)
+            written[place] = option
     faults.report()
     return problem, chosen
+
+
+def _check_change(name: str, value: float) -> bool:
+    """Check a value that replaces the scenario's, even when there is no scenario."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from rtsched.workload.scenario import Scenario
+
+    field = Scenario.model_fields[name]
+    bounded: Any = Annotated[float, field]
+    try:
+        TypeAdapter(bounded).validate_python(value)
+    except ValidationError as error:
+        raise InputError([f"{name}: {one['msg'].replace('Input should ', 'must ')}, got {value!r}" for one in error.errors()]) from None
+    return True
+
+
+def _places(ref: str | None, suffixes: tuple[str, ...]) -> list[str]:
+    """The real path of the file that a reference means, if it means one."""
+    from rtsched.library import locate
+
+    try:
+        path = None if ref is None else locate(ref, suffixes)
+        return [] if path is None else [os.path.realpath(path)]
+    except (InputError, ValueError):  # reported by the loader
+        return []
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 class _Kind(StrEnum):
@@ -290,6 +356,8 @@ def import_onnx(
     sizes = faults.of(_sizes, dim or [])
     if output is not None:
         faults.of(_check_yaml, output)
+    if output is not None and path is not None and os.path.realpath(output) == os.path.realpath(path):
+        faults.add(f"--output {output}: would overwrite the model")
     faults.report()
     imported = load_onnx(path or "", name=name, batch=batch, dimensions=sizes, unknown=unknown.value)
     if output is not None:
@@ -298,7 +366,7 @@ def import_onnx(
 
 
 def _onnx_file(ref: str) -> Path:
-    from rtsched.library import _file as locate
+    from rtsched.library import locate
 
     path = locate(ref, (".onnx",))
     if path is None:
@@ -313,9 +381,11 @@ def _sizes(dimensions: Sequence[str]) -> dict[str, int]:
     for text in dimensions:
         name, _, size = text.rpartition("=")
         if not name or not size.isdecimal():
-            faults.append(f"--dim: must be NAME=N with a whole number N, got {text!r}")
+            faults.append(f"--dim: must be NAME=N with a whole number N, got {_short(text)!r}")
+        elif len(size) > MAX_DIGITS:
+            faults.append(f"--dim: {_short(name)!r} is a number of {len(size)} digits; at most {MAX_DIGITS} make sense")
         elif name in sizes:
-            faults.append(f"--dim: {name!r} is given twice")
+            faults.append(f"--dim: {_short(name)!r} is given twice")
         else:
             sizes[name] = int(size)
     if faults:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from rtsched.workload.scenario import Scenario, Task
 
 __all__ = ["compile_problem", "nearest_ns", "round_up_ns"]
 
+MAX_PART_NS = MAX_TIME_NS // 4
+"""The longest layer, inference, period or deadline: sums of a few stay below `MAX_TIME_NS`."""
+
 
 def round_up_ns(duration: np.ndarray) -> np.ndarray:
     """Round durations up to whole ns, at least 1; the one place where durations of models become integers."""
@@ -27,7 +31,7 @@ def round_up_ns(duration: np.ndarray) -> np.ndarray:
 
 
 def nearest_ns(value: float) -> int:
-    """Round to the nearest integer, halves up."""
+    """Round a finite value to the nearest integer, halves up."""
     return int(np.floor(value + 0.5))
 
 
@@ -51,14 +55,19 @@ def compile_problem(scenario: Scenario, platform: Platform) -> Problem:
     """
     models, task_model = _models(scenario)
     structure, keys, layers = _structure(models)
-    costs, hardware = _costs(platform, LayerTable.of(keys, layers))
+    faults = [*_time_faults(scenario), *_task_faults(scenario)]
+    try:
+        costs, hardware = _costs(platform, LayerTable.of(keys, layers))
+        faults += _sum_faults(structure, costs, models)
+    except InputError as error:
+        faults += error.faults
+    if faults:
+        raise InputError(faults)
     togo = _togo(structure, costs, hardware)
     tasks = _tasks(scenario)
     duration_ns = nearest_ns(scenario.duration_s * 1e9)
     longest_ns = int(tasks["task_deadline_ns"].max())
     drain_ns = longest_ns if scenario.drain_s is None else nearest_ns(scenario.drain_s * 1e9)
-    if duration_ns < 1 or duration_ns + drain_ns >= MAX_TIME_NS // 2:
-        raise InputError(f"duration_s + drain_s must be from 1 ns to {MAX_TIME_NS // 2 * 1e-9:.3g} s, got {scenario.duration_s:g} s")
     return Problem(
         scenario_name=scenario.name,
         platform_name=platform.name,
@@ -159,9 +168,12 @@ def _costs(platform: Platform, table: LayerTable) -> tuple[np.ndarray, dict[str,
             continue
         part = rows[:, option_first[a] : option_first[a + 1]]
         is_measured = isinstance(one.cost, TableCost)
-        _fill(part, costs, ports[a], l2_bytes_per_ns, 0 if is_measured else platform.sync_ns)
+        found = _too_long(costs, table, one.name, ports[a], l2_bytes_per_ns)
         if is_measured:
-            faults.extend(_too_greedy(part, table, one.name, ports[a]))
+            found += _too_greedy(costs, table, one.name, ports[a], l2_bytes_per_ns)
+        faults.extend(found)
+        if not found:
+            _fill(part, costs, ports[a], l2_bytes_per_ns, platform.sync_ns, is_measured)
     if not faults:
         faults = [
             f"layer {key.layer!r} of model {key.model!r} can run on no accelerator of platform {platform.name!r}"
@@ -183,15 +195,18 @@ def _costs(platform: Platform, table: LayerTable) -> tuple[np.ndarray, dict[str,
     }
 
 
-def _fill(rows: np.ndarray, costs: Costs, port_bytes_per_ns: float, l2_bytes_per_ns: float, sync_ns: int) -> None:
-    """Turn one accelerator's costs into cost rows: the isolated time is compute, DRAM and L2 time overlapped."""
+def _fill(rows: np.ndarray, costs: Costs, port_bytes_per_ns: float, l2_bytes_per_ns: float, sync_ns: int, is_measured: bool) -> None:
+    """Turn one accelerator's costs into cost rows.
+
+    The isolated time is compute, DRAM and L2 time overlapped; a measured one is what was measured, all of that included.
+    """
     runs = ~np.isnan(costs.compute_ns)
-    alone = np.fmax(np.where(runs, costs.compute_ns, 0.0), costs.dram_bytes / port_bytes_per_ns)
-    alone = np.fmax(alone, costs.l2_bytes / l2_bytes_per_ns)
-    if alone.max(initial=0.0) > MAX_TIME_NS // 4:
-        raise InputError(f"a layer takes {alone.max() * 1e-9:.3g} s; the simulator's clock ends at {MAX_TIME_NS // 4 * 1e-9:.3g} s")
+    alone = np.where(runs, costs.compute_ns, 0.0)
+    if not is_measured:
+        alone = np.fmax(np.fmax(alone, costs.dram_bytes / port_bytes_per_ns), costs.l2_bytes / l2_bytes_per_ns)
     time_ns = round_up_ns(alone)
-    time_ns[:, 1:] += sync_ns
+    if not is_measured:
+        time_ns[:, 1:] += sync_ns
     rows["t_iso_ns"] = np.where(runs, time_ns, 0)
     for name in ("dram_bytes", "l2_bytes", "fetch_bytes", "keep_bytes"):
         rows[name] = np.where(runs, getattr(costs, name), 0)
@@ -203,13 +218,57 @@ def _fill(rows: np.ndarray, costs: Costs, port_bytes_per_ns: float, l2_bytes_per
     rows["energy_j"] = rows["energy_mac_j"] + rows["energy_sram_j"] + rows["energy_l2_j"] + rows["energy_dram_j"]
 
 
-def _too_greedy(rows: np.ndarray, table: LayerTable, accelerator: str, port_bytes_per_ns: float) -> list[str]:
-    """FaultsError of measured rows that would need more bandwidth than one accelerator can get."""
+def _too_long(costs: Costs, table: LayerTable, accelerator: str, port_bytes_per_ns: float, l2_bytes_per_ns: float) -> list[str]:
+    """Faults of layers that the simulator's clock cannot time: one per layer and accelerator."""
+    faults = []
+    moved = costs.fetch_bytes.astype(np.float64) + costs.keep_bytes
+    with np.errstate(over="ignore"):
+        times = {
+            "takes": np.where(np.isnan(costs.compute_ns), 0.0, costs.compute_ns),
+            "draws from DRAM for": costs.dram_bytes / port_bytes_per_ns,
+            "draws from L2 for": costs.l2_bytes / l2_bytes_per_ns,
+            "has activations that move through DRAM for": moved / port_bytes_per_ns,
+        }
+    for what, time_ns in times.items():
+        for i in np.flatnonzero((time_ns > MAX_PART_NS).any(axis=1)):
+            key, longest_s = table.keys[i], time_ns[i].max() * 1e-9
+            faults.append(
+                f"layer {key.layer!r} of model {key.model!r} on {accelerator!r} {what} {longest_s:.3g} s; "
+                f"at most {MAX_PART_NS * 1e-9:.3g} s fit the simulator's clock"
+            )
+    return faults
+
+
+def _too_greedy(costs: Costs, table: LayerTable, accelerator: str, port_bytes_per_ns: float, l2_bytes_per_ns: float) -> list[str]:
+    """Faults of measured rows that would need more bandwidth than one accelerator can get."""
+    faults = []
+    for what, moved, most in (("DRAM", costs.dram_bytes, port_bytes_per_ns), ("L2", costs.l2_bytes, l2_bytes_per_ns)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            is_greedy = np.ceil(moved / most) > costs.compute_ns  # never where there is no row
+        faults += [
+            f"layer {table.keys[i].layer!r} of model {table.keys[i].model!r} on {accelerator!r} with {_tiles(n + 1)}: "
+            f"{moved[i, n]} bytes of {what} in {costs.compute_ns[i, n]:.0f} ns are {moved[i, n] / costs.compute_ns[i, n]:.6g} GB/s; "
+            f"it can draw at most {most:.6g} GB/s"
+            for i, n in np.argwhere(is_greedy)
+        ]
+    return faults
+
+
+def _tiles(count: int) -> str:
+    return "1 tile" if count == 1 else f"{count} tiles"
+
+
+def _sum_faults(structure: dict[str, Any], costs: np.ndarray, models: Sequence[Model]) -> list[str]:
+    """Faults of subnets whose layers, one after the other on their slowest options, outlast the simulator's clock."""
+    slowest_ns = costs["t_iso_ns"].max(axis=1).astype(np.float64)
+    bounds = structure["block_first_layer"][structure["subnet_first_block"]]
+    owners = [(model.name, subnet.name) for model in models for subnet in model.variants]
+    sums = [float(slowest_ns[first:end].sum()) for first, end in pairwise(bounds)]
     return [
-        f"layer {table.keys[i].layer!r} of model {table.keys[i].model!r} on {accelerator!r} with {n + 1} tiles: "
-        f"{rows[i, n]['dram_bytes']} bytes in {rows[i, n]['t_iso_ns']} ns are {rows[i, n]['demand_bytes_per_ns']:.4g} GB/s; "
-        f"it can draw at most {port_bytes_per_ns:.4g} GB/s"
-        for i, n in np.argwhere(rows["demand_bytes_per_ns"] > port_bytes_per_ns)
+        f"model {model!r}: the layers of subnet {subnet!r} take {time_ns * 1e-9:.3g} s one after the other; "
+        f"at most {MAX_PART_NS * 1e-9:.3g} s fit the simulator's clock"
+        for (model, subnet), time_ns in zip(owners, sums, strict=True)
+        if time_ns > MAX_PART_NS
     ]
 
 
@@ -251,6 +310,37 @@ def _expected_after(structure: dict[str, Any], alone_ns: np.ndarray) -> np.ndarr
     return after
 
 
+def _time_faults(scenario: Scenario) -> list[str]:
+    """Faults of the times of the whole run."""
+    if scenario.duration_s * 1e9 < 0.5:
+        return [f"duration_s: {scenario.duration_s:g} s are less than 1 ns"]
+    most_s = MAX_TIME_NS // 2 * 1e-9
+    if scenario.drain_s is not None and scenario.duration_s + scenario.drain_s >= most_s:
+        return [f"drain_s: {scenario.drain_s:g} s after duration_s, {scenario.duration_s:g} s, end beyond the clock's {most_s:.3g} s"]
+    return []
+
+
+def _task_faults(scenario: Scenario) -> list[str]:
+    """Faults of rates, deadlines and jitters at the scenario's load, on a clock of whole ns."""
+    faults = []
+    slowest_hz = 1e9 / MAX_PART_NS
+    for task in scenario.tasks:
+        law, given = ("fps", task.fps) if task.fps is not None else ("rate_hz", task.rate_hz)
+        rate = (given or 0.0) * scenario.load
+        if given is not None and not slowest_hz < rate <= 1e9:
+            faults.append(
+                f"task {task.name!r}: {law} {given:g} at load {scenario.load:g} makes {rate:g} per second; "
+                f"must be more than {slowest_hz:.3g} and at most 1e9"
+            )
+        elif task.jitter_ms and nearest_ns(task.jitter_ms * 1e6) > nearest_ns(1e9 / rate):
+            faults.append(
+                f"task {task.name!r}: jitter_ms {task.jitter_ms:g} is longer than its period of {1e3 / rate:g} ms at load {scenario.load:g}"
+            )
+        if task.deadline_ms is not None and task.deadline_ms * 1e6 < 0.5:
+            faults.append(f"task {task.name!r}: deadline_ms {task.deadline_ms:g} is less than 1 ns")
+    return faults
+
+
 def _tasks(scenario: Scenario) -> dict[str, Any]:
     """Arrival laws, deadlines, cascades and priorities as arrays."""
     place = {task.name: i for i, task in enumerate(scenario.tasks)}
@@ -259,16 +349,6 @@ def _tasks(scenario: Scenario) -> dict[str, Any]:
     parents = [-1 if task.parents is None else place[task.parents[0]] for task in scenario.tasks]
     deadlines = [_deadline_ns(scenario, i, rates, parents) for i in range(len(parents))]
     jitters = [nearest_ns(task.jitter_ms * 1e6) for task in scenario.tasks]
-    for task, rate, deadline_ns, jitter_ns in zip(scenario.tasks, rates, deadlines, jitters, strict=True):
-        if rate > 1e9 or not 1 <= deadline_ns < MAX_TIME_NS // 4:
-            raise InputError(
-                f"task {task.name!r}: rate {rate:g} per second and deadline {deadline_ns} ns do not fit a clock of whole ns; "
-                f"the rate may be at most 1e9, the deadline 1 to {MAX_TIME_NS // 4}"
-            )
-        if jitter_ns and jitter_ns > nearest_ns(1e9 / rate):
-            raise InputError(
-                f"task {task.name!r}: jitter_ms {task.jitter_ms:g} is longer than its period of {1e3 / rate:g} ms at load {scenario.load:g}"
-            )
     first, values, upto = _priorities(scenario.tasks)
     return {
         "task_arrival": np.array([ARRIVALS.index(law) for law in arrivals], dtype=np.int32),

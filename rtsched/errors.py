@@ -61,6 +61,10 @@ class PolicyError(RtschedError):
 
 
 def repeated_names(field: str, members: Sequence[Any]) -> list[Fault]:
-    """FaultsError of the members whose name another before them has."""
-    names = [one.name for one in members]
-    return [((field, i, "name"), f"another of the {field} is named {name!r} too") for i, name in enumerate(names) if name in names[:i]]
+    """Faults of the members whose name another before them has."""
+    first: dict[str, int] = {}
+    return [
+        ((field, i, "name"), f"another of the {field} is named {one.name!r} too")
+        for i, one in enumerate(members)
+        if first.setdefault(one.name, i) != i
+    ]

@@ -24,7 +24,7 @@ from rtsched.workload import zoo
 from rtsched.workload.model import Model
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["load_model", "load_platform", "load_scenario", "models", "platforms", "scenarios"]
+__all__ = ["load_model", "load_platform", "load_scenario", "locate", "models", "platforms", "scenarios"]
 
 YAML = (".yaml", ".yml")
 PACKAGE = "package:"
@@ -114,7 +114,7 @@ def load_model(ref: Reference | Model, base: Reference | None = None) -> Model:
     """
     if isinstance(ref, Model):
         return ref
-    path = _file(ref, (*YAML, ".onnx"), base)
+    path = locate(ref, (*YAML, ".onnx"), base)
     if path is None:
         return zoo.load(_known("model", os.fspath(ref), {name: name for name in zoo.names()}))
     if path.suffix.lower() == ".onnx":
@@ -132,7 +132,7 @@ def _built_in(package: str, folder: str) -> dict[str, Path]:
 
 
 def _document(ref: Reference, noun: str, built_in: Mapping[str, Path]) -> Document:
-    path = _file(ref, YAML)
+    path = locate(ref, YAML)
     if path is None:
         return Document.read(_known(noun, os.fspath(ref), built_in))
     return Document.read(path, os.fspath(ref))
@@ -144,8 +144,22 @@ def _known(noun: str, name: str, known: Mapping[str, Any]) -> Any:
     return known[name]
 
 
-def _file(ref: Reference, suffixes: Iterable[str], base: Reference | None = None) -> Path | None:
-    """The file that a reference means; None when it is a name."""
+def locate(ref: Reference, suffixes: Iterable[str], base: Reference | None = None) -> Path | None:
+    """Find the file that a reference means, which need not exist; None when it is a name.
+
+    Parameters
+    ----------
+    ref : str or path
+    suffixes : iterable of str
+        What the files may end in, in small letters.
+    base : path, optional
+        Where relative paths start. Default: the current folder.
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        It ends in something else, or is in no installed package.
+    """
     text = os.fspath(ref)
     is_packaged = isinstance(ref, str) and text.startswith(PACKAGE)
     path = Path(base or "", text)
@@ -167,7 +181,8 @@ def _packaged(text: str) -> Path:
     except (ImportError, ValueError):  # ValueError: a module without a spec, such as __main__
         spec = None
     if spec is None or spec.submodule_search_locations is None:
-        raise InputError(f"{text}: there is no installed package {name!r}")
+        remedy = "; pip install 'rtsched[onnx]'" if name == "onnx" else ""
+        raise InputError(f"{text}: there is no installed package {name!r}{remedy}")
     candidates = [Path(folder, inside) for folder in spec.submodule_search_locations]
     for candidate in candidates:
         if _is_file(candidate):
@@ -214,7 +229,7 @@ def _platform_of(document: Document) -> str | None:
     if not isinstance(ref, str) or not ref:
         return None
     try:
-        path = _file(ref, YAML, document.folder)
+        path = locate(ref, YAML, document.folder)
         if path is None:
             _known("platform", ref, _built_in("rtsched.platform", "presets"))
         elif not _is_file(path):

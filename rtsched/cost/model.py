@@ -13,12 +13,16 @@ from typing import Annotated, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from rtsched.errors import InputError
 from rtsched.workload.layer import Conv, Gemm, LayerBase, Pool, Recurrent
 
 __all__ = ["ENERGY_COMPONENTS", "KINDS", "CostModel", "Costs", "Energy", "LayerKey", "LayerTable"]
 
 KINDS = ("conv", "gemm", "recurrent", "pool", "elementwise", "norm", "softmax", "embedding", "measured")
 """Layer kinds; a layer's code in `LayerTable.kind` is its index here."""
+
+MAX_SIZE = 2**63 - 1
+"""The most that a dimension, or a layer's number of multiply-accumulates or elements, may be: what the table's int64 holds."""
 
 ENERGY_COMPONENTS = ("mac", "sram", "l2", "dram")
 """Components that a cost model answers for; switch and idle energy are the engine's."""
@@ -120,12 +124,21 @@ class LayerTable:
         keys : sequence of LayerKey
         layers : sequence of LayerBase, same length
             None of them free.
+
+        Raises
+        ------
+        rtsched.errors.InputError
+            A layer is larger than `MAX_SIZE` in some way; names every such layer.
         """
-        rows = np.array([_dimensions(layer) for layer in layers], dtype=np.int64).reshape(len(layers), 15)
-        totals = np.array(
-            [(one.macs, one.weight_elements, one.input_elements, one.output_elements) for one in layers], dtype=np.int64
-        ).reshape(len(layers), 4)
-        columns = np.ascontiguousarray(np.concatenate([rows, totals], axis=1).T)
+        rows = [(*_dimensions(one), one.macs, one.weight_elements, one.input_elements, one.output_elements) for one in layers]
+        faults = [
+            f"layer {key.layer!r} of model {key.model!r}: a dimension, its multiply-accumulates or its elements are 2^63 or more"
+            for key, row in zip(keys, rows, strict=True)
+            if max(row) > MAX_SIZE
+        ]
+        if faults:
+            raise InputError(faults)
+        columns = np.ascontiguousarray(np.array(rows, dtype=np.int64).reshape(len(layers), 19).T)
         return cls(tuple(keys), columns[0].astype(np.int8), *columns[1:])
 
     def __len__(self) -> int:

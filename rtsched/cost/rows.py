@@ -6,6 +6,7 @@ import csv
 import math
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,9 @@ from rtsched.errors import InputError
 __all__ = ["COLUMNS", "SPLIT_ENERGY", "read_csv", "read_rows"]
 
 MAX_TILES = 64
+MAX_BYTES = 100_000_000
+MAX_FAULTS = 1_000
+MAX_JOULE = 1e6
 EXACT = 2**53
 """Larger integers are not all representable in float64."""
 
@@ -123,7 +127,7 @@ class _Rows:
         if not self.faults and not self._rows:
             self.faults.append(f"{source}: has no rows")
         if self.faults:
-            raise InputError(self.faults)
+            raise InputError(_capped(self.faults, source))
         return {column: [row[column] for row in self._rows] for column in COLUMNS}
 
     def _read(self, column: str, value: Any, place: Callable[[str], str]) -> Any:
@@ -165,16 +169,21 @@ def _latency_ns(value: Any) -> int:
     number = _number(value)
     if number <= 0:
         raise ValueError
-    if not 1 <= round(number) <= EXACT:
+    if not 1 <= _rounded(number) <= EXACT:
         raise _RangeError("a number that rounds to 1 to 2^53 ns")
-    return round(number)
+    return _rounded(number)
 
 
 def _bytes(value: Any) -> int:
     number = _number(value)
     if not 0 <= number <= EXACT:
         raise ValueError
-    return round(number)
+    return _rounded(number)
+
+
+def _rounded(number: float | int) -> int:
+    """Round to the nearest integer, halves up."""
+    return int(number) if number == int(number) else math.floor(number + 0.5)
 
 
 def _tiles(value: Any) -> int:
@@ -188,6 +197,8 @@ def _joule(value: Any) -> float:
     number = _number(value)
     if number < 0:
         raise ValueError
+    if number > MAX_JOULE:
+        raise _RangeError(f"a number from 0 to {MAX_JOULE:,.0f} J")
     return float(number)
 
 
@@ -215,6 +226,11 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def _capped(faults: list[str], source: str) -> list[str]:
+    n_more = len(faults) - MAX_FAULTS
+    return faults if n_more <= 0 else [*faults[:MAX_FAULTS], f"{source}: {n_more} more faults"]
+
+
 def _unknown(place: str) -> str:
     return f"{place}: unknown column; known columns: {', '.join(COLUMNS)}"
 
@@ -230,11 +246,20 @@ def _csv_place(file: str, number: int, line: str, header: Sequence[str], column:
 def _text(file: str) -> str:
     """The file's text, without a byte order mark."""
     try:
-        data = Path(file).read_bytes().removeprefix(b"\xef\xbb\xbf")
+        mode = Path(file).stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe, or a device that never ends
+            raise InputError(f"{file}: must be a regular file")
+        with Path(file).open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise InputError(f"{file}: no such file") from None
+    except InputError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{file}: is larger than {MAX_BYTES // 1_000_000} MB")
+    data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -259,13 +284,13 @@ def _lines(file: str, text: str, faults: list[str]) -> Iterator[tuple[int, str, 
 
 def _starts(line: str) -> list[int]:
     """Column, from 1, of the first character of each cell, blanks skipped, in a line that is valid CSV."""
-    starts, is_quoted, is_begun = [], False, False
+    starts, is_begun, has_quotes, is_quoted = [], False, False, False
     for i, character in enumerate(line + ","):
         if not is_begun and character != " ":
             starts.append(i + 1)
             is_begun = True
-            is_quoted = character == '"'
-        elif character == '"' and (is_quoted or line[i - 1] == '"'):
+            has_quotes = is_quoted = character == '"'
+        elif character == '"' and has_quotes:  # quotes inside a cell that does not begin with one are text
             is_quoted = not is_quoted
         if character == "," and not is_quoted:
             is_begun = False
@@ -275,7 +300,7 @@ def _starts(line: str) -> list[int]:
 def _header(file: str, first: tuple[int, str, list[str]] | None, faults: list[str]) -> list[str]:
     """Names of the columns; notes which are unknown, doubled or missing."""
     if first is None:
-        raise InputError(faults or f"{file}: is empty; its first line must name the columns {', '.join(_REQUIRED)}")
+        raise InputError(_capped(faults, file) or f"{file}: is empty; its first line must name the columns {', '.join(_REQUIRED)}")
     number, line, cells = first
     names = [cell.strip() for cell in cells]
     for i, (start, name) in enumerate(zip(_starts(line), names, strict=True)):

@@ -14,8 +14,7 @@ from rtsched.cost.dataflow import DataflowCost
 from rtsched.documents import Document, hint
 from rtsched.errors import InputError
 from rtsched.interop.onnx import ImportedModel
-from rtsched.library import YAML, load_model, load_platform, load_scenario, models, platforms, scenarios
-from rtsched.library import _file as locate
+from rtsched.library import YAML, load_model, load_platform, load_scenario, locate, models, platforms, scenarios
 from rtsched.platform.platform import Accelerator, Memory
 from rtsched.policies.registry import POLICIES, load_policy, policy_names, policy_summary
 from rtsched.report.text import NOTHING, digits, facts, name, scale, table

@@ -12,6 +12,8 @@ from rtsched.workload.model import Model
 __all__ = ["MAX_PRIORITY", "Scenario", "Task", "WeightedPriority"]
 
 MAX_PRIORITY = 11
+MAX_DEPTH = 100
+"""Tasks from a root to the end of a cascade, both counted; the engine follows cascades recursively."""
 
 Name = Annotated[str, Field(min_length=1)]
 Rate = Annotated[float, Field(gt=0.0, le=1e9, allow_inf_nan=False)]
@@ -133,7 +135,7 @@ class Scenario(_Frozen):
                 if parent not in place:
                     faults.append((("tasks", i, "parents", j), f"unknown task {parent!r}; tasks: {', '.join(place)}"))
         if not faults:
-            faults = self._cycles(place)
+            faults = self._cycles(place) or self._depths(place)
         if faults:
             raise FaultsError(*faults)
         return self
@@ -143,12 +145,33 @@ class Scenario(_Frozen):
         faults: list[Fault] = []
         done: set[str] = set()
         for task in self.tasks:
-            chain = [task.name]
-            while chain[-1] not in done and (parents := self.tasks[place[chain[-1]]].parents) is not None:
-                if parents[0] in chain:
-                    cycle = [*chain[chain.index(parents[0]) :], parents[0]]
-                    faults.append((("tasks", place[cycle[0]], "parents"), f"cycle of parents: {' -> '.join(cycle)}"))
+            name, chain = task.name, {task.name: 0}
+            while name not in done and (parents := self.tasks[place[name]].parents) is not None:
+                name = parents[0]
+                if name in chain:
+                    cycle = [*list(chain)[chain[name] :], name]
+                    faults.append((("tasks", place[name], "parents"), f"cycle of parents: {_path(cycle)}"))
                     break
-                chain.append(parents[0])
+                chain[name] = len(chain)
             done.update(chain)
         return faults
+
+    def _depths(self, place: dict[str, int]) -> list[Fault]:
+        """Return a fault per task that is the first too many of its cascade; there are no cycles."""
+        depth: dict[str, int] = {}
+        for task in self.tasks:
+            chain = [task.name]
+            while chain[-1] not in depth and (parents := self.tasks[place[chain[-1]]].parents) is not None:
+                chain.append(parents[0])
+            above = depth.get(chain[-1], 1)
+            depth.update({name: above + i for i, name in enumerate(reversed(chain))})
+        return [
+            (("tasks", i, "parents"), f"task {task.name!r} is number {MAX_DEPTH + 1} of its cascade; a cascade is at most {MAX_DEPTH} deep")
+            for i, task in enumerate(self.tasks)
+            if depth[task.name] == MAX_DEPTH + 1
+        ]
+
+
+def _path(names: list[str]) -> str:
+    shown = names if len(names) <= 20 else [*names[:10], f"({len(names) - 20} more)", *names[-10:]]
+    return " -> ".join(shown)

@@ -140,7 +140,7 @@ def test_an_accelerator_without_any_row_is_a_fault():
         estimate([row(), row(accelerator="gpu")], ("net", "conv1"), accelerator="ngu")
 
 
-# ---- FaultsError of the file
+# ---- Faults of the file
 
 HEADER = "model,layer,accelerator,latency_ns,dram_bytes,energy_j,tiles\n"
 
