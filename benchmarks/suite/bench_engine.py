@@ -1,13 +1,13 @@
-"""Speed of the engine: layers completed per CPU second, memory, compile and import time. Run with ``asv run`` from here."""
+"""Speed of the engine: layers completed per CPU second, memory, compile and import time. Run with ``asv run`` in the folder above."""
 
 import subprocess
 import sys
 import time
 from typing import ClassVar
 
-from workloads import speed_problem
-
 import rtsched
+
+from .workloads import speed_problem
 
 
 class Engine:

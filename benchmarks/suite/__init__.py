@@ -1,0 +1,1 @@
+"""Benchmarks of rtsched, run by asv from the folder above."""
