@@ -283,7 +283,7 @@ class _Kind(StrEnum):
 def list_(what: Annotated[_Kind, typer.Argument(metavar="WHAT", help="scenarios, platforms, policies or models.")]) -> None:
     """List what is built in.
 
-    In a pipe or a file each takes one line, the name first.
+    In a pipe or a file each takes one line below the heading, the name first.
     """
     from rtsched.report.catalogue import listing
     from rtsched.report.console import console

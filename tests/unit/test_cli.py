@@ -368,3 +368,8 @@ def test_import_onnx_faults(onnx_file, tmp_path):
         f"{onnx_file}: must end in .yaml or .yml, or be - for standard output",
     ]
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_package_runs_as_a_program():
+    done = subprocess.run([sys.executable, "-P", "-m", "rtsched", "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"rtsched {rtsched.__version__}\n")

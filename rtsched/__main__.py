@@ -1,0 +1,5 @@
+"""``python -m rtsched`` is the program ``rtsched``."""
+
+from rtsched.cli import main
+
+main()
