@@ -11,9 +11,8 @@ from builders import chain, platform_of, rows_of
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from rtsched import cli
+from rtsched import _csv, cli
 from rtsched.compiler import compile_problem
-from rtsched.cost import rows as cost_rows
 from rtsched.cost.model import Costs, LayerKey, LayerTable
 from rtsched.cost.rows import read_csv, read_rows
 from rtsched.cost.table import CostTable
@@ -174,7 +173,7 @@ def test_cells_start_where_the_csv_module_sees_them():
         except csv.Error:
             continue
         n_read += 1
-        starts = cost_rows._starts(line)
+        starts = _csv._starts(line)
         assert len(starts) == len(cells), line
         firsts = [(line + ",")[start - 1] for start in starts]
         assert all(first in ('"', (cell or ",")[0]) for first, cell in zip(firsts, cells, strict=True)), line
@@ -186,7 +185,7 @@ def test_tables_are_regular_files_of_some_size(tmp_path, monkeypatch):
     os.mkfifo(fifo)
     assert faults_of(read_csv, fifo) == [f"{fifo}: must be a regular file"]
     assert faults_of(read_csv, "/dev/zero") == ["/dev/zero: must be a regular file"]
-    monkeypatch.setattr(cost_rows, "MAX_BYTES", 10)
+    monkeypatch.setattr(_csv, "MAX_BYTES", 10)
     large = tmp_path / "large.csv"
     large.write_text("model,layer,accelerator,latency_ns\n")
     assert faults_of(read_csv, large)[0].startswith(f"{large}: is larger than ")
