@@ -13,26 +13,19 @@ from rtsched.cost.table import TableCost
 from rtsched.errors import InputError
 from rtsched.library import load_model
 from rtsched.platform.platform import Platform
-from rtsched.problem import ARRIVALS, COST_ROW, MAX_TIME_NS, Problem
+from rtsched.problem import COST_ROW, MAX_TIME_NS, Problem
+from rtsched.tasks import MAX_PART_NS, nearest_ns, task_arrays, task_faults
 from rtsched.workload.layer import LayerBase
 from rtsched.workload.model import Model
-from rtsched.workload.scenario import Scenario, Task
+from rtsched.workload.scenario import Scenario
 
-__all__ = ["compile_problem", "nearest_ns", "round_up_ns"]
-
-MAX_PART_NS = MAX_TIME_NS // 4
-"""The longest layer, inference, period or deadline: sums of a few stay below `MAX_TIME_NS`."""
+__all__ = ["compile_problem", "round_up_ns"]
 
 
 def round_up_ns(duration: np.ndarray) -> np.ndarray:
     """Round durations up to whole ns, at least 1; the one place where durations of models become integers."""
     rounded: np.ndarray = np.maximum(np.ceil(duration), 1.0).astype(np.int64)
     return rounded
-
-
-def nearest_ns(value: float) -> int:
-    """Round a finite value to the nearest integer, halves up."""
-    return int(np.floor(value + 0.5))
 
 
 def compile_problem(scenario: Scenario, platform: Platform) -> Problem:
@@ -55,7 +48,7 @@ def compile_problem(scenario: Scenario, platform: Platform) -> Problem:
     """
     models, task_model = _models(scenario)
     structure, keys, layers = _structure(models)
-    faults = [*_time_faults(scenario), *_task_faults(scenario)]
+    faults = task_faults(scenario)
     try:
         costs, hardware = _costs(platform, LayerTable.of(keys, layers))
         faults += _sum_faults(structure, costs, models)
@@ -64,7 +57,7 @@ def compile_problem(scenario: Scenario, platform: Platform) -> Problem:
     if faults:
         raise InputError(faults)
     togo = _togo(structure, costs, hardware)
-    tasks = _tasks(scenario)
+    tasks = task_arrays(scenario)
     duration_ns = nearest_ns(scenario.duration_s * 1e9)
     longest_ns = int(tasks["task_deadline_ns"].max())
     drain_ns = longest_ns if scenario.drain_s is None else nearest_ns(scenario.drain_s * 1e9)
@@ -308,84 +301,3 @@ def _expected_after(structure: dict[str, Any], alone_ns: np.ndarray) -> np.ndarr
                 behind += alone_ns[layer]
             rest = (1.0 - skip[block]) * behind + skip[block] * rest
     return after
-
-
-def _time_faults(scenario: Scenario) -> list[str]:
-    """Faults of the times of the whole run."""
-    if scenario.duration_s * 1e9 < 0.5:
-        return [f"duration_s: {scenario.duration_s:g} s are less than 1 ns"]
-    most_s = MAX_TIME_NS // 2 * 1e-9
-    if scenario.drain_s is not None and scenario.duration_s + scenario.drain_s >= most_s:
-        return [f"drain_s: {scenario.drain_s:g} s after duration_s, {scenario.duration_s:g} s, end beyond the clock's {most_s:.3g} s"]
-    return []
-
-
-def _task_faults(scenario: Scenario) -> list[str]:
-    """Faults of rates, deadlines and jitters at the scenario's load, on a clock of whole ns."""
-    faults = []
-    slowest_hz = 1e9 / MAX_PART_NS
-    for task in scenario.tasks:
-        law, given = ("fps", task.fps) if task.fps is not None else ("rate_hz", task.rate_hz)
-        rate = (given or 0.0) * scenario.load
-        if given is not None and not slowest_hz < rate <= 1e9:
-            faults.append(
-                f"task {task.name!r}: {law} {given:g} at load {scenario.load:g} makes {rate:g} per second; "
-                f"must be more than {slowest_hz:.3g} and at most 1e9"
-            )
-        elif task.jitter_ms and nearest_ns(task.jitter_ms * 1e6) > nearest_ns(1e9 / rate):
-            faults.append(
-                f"task {task.name!r}: jitter_ms {task.jitter_ms:g} is longer than its period of {1e3 / rate:g} ms at load {scenario.load:g}"
-            )
-        if task.deadline_ms is not None and task.deadline_ms * 1e6 < 0.5:
-            faults.append(f"task {task.name!r}: deadline_ms {task.deadline_ms:g} is less than 1 ns")
-    return faults
-
-
-def _tasks(scenario: Scenario) -> dict[str, Any]:
-    """Arrival laws, deadlines, cascades and priorities as arrays."""
-    place = {task.name: i for i, task in enumerate(scenario.tasks)}
-    rates = [(task.fps or task.rate_hz or 0.0) * scenario.load for task in scenario.tasks]
-    arrivals = ["periodic" if task.fps else "poisson" if task.rate_hz else "child" for task in scenario.tasks]
-    parents = [-1 if task.parents is None else place[task.parents[0]] for task in scenario.tasks]
-    deadlines = [_deadline_ns(scenario, i, rates, parents) for i in range(len(parents))]
-    jitters = [nearest_ns(task.jitter_ms * 1e6) for task in scenario.tasks]
-    first, values, upto = _priorities(scenario.tasks)
-    return {
-        "task_arrival": np.array([ARRIVALS.index(law) for law in arrivals], dtype=np.int32),
-        "task_rate_hz": np.array(rates),
-        "task_offset_ns": np.array([nearest_ns(task.offset_ms * 1e6) for task in scenario.tasks], dtype=np.int64),
-        "task_jitter_ns": np.array(jitters, dtype=np.int64),
-        "task_deadline_ns": np.array(deadlines, dtype=np.int64),
-        "task_parent": np.array(parents, dtype=np.int32),
-        "task_trigger": np.array([task.trigger for task in scenario.tasks]),
-        "priority_first": first,
-        "priority_value": values,
-        "priority_upto": upto,
-    }
-
-
-def _deadline_ns(scenario: Scenario, task: int, rates: Sequence[float], parents: Sequence[int]) -> int:
-    """Relative deadline: its own, else its root's, else the mean time between arrivals."""
-    explicit_ms = scenario.tasks[task].deadline_ms
-    if explicit_ms is not None:
-        return nearest_ns(explicit_ms * 1e6)
-    while parents[task] >= 0:
-        task = parents[task]
-    explicit_ms = scenario.tasks[task].deadline_ms
-    return nearest_ns(explicit_ms * 1e6) if explicit_ms is not None else nearest_ns(1e9 / rates[task])
-
-
-def _priorities(tasks: Sequence[Task]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Priority values and the cumulative probabilities up to and including each."""
-    first, values, upto = [0], [], []
-    for task in tasks:
-        if isinstance(task.priority, int):
-            values.append(task.priority)
-            upto.append(1.0)
-        else:
-            weights = np.cumsum([entry.weight for entry in task.priority])
-            values.extend(entry.value for entry in task.priority)
-            upto.extend(weights[:-1] / weights[-1])
-            upto.append(1.0)
-        first.append(len(values))
-    return np.array(first, dtype=np.int32), np.array(values, dtype=np.int32), np.array(upto)

@@ -20,7 +20,7 @@ __all__ = ["ARRIVALS", "COST_ROW", "MAX_TIME_NS", "Problem"]
 MAX_TIME_NS = 2**62
 """Simulated time stays below this, so that sums of two times fit int64."""
 
-ARRIVALS = ("periodic", "poisson", "child")
+ARRIVALS = ("periodic", "poisson", "child", "closed", "trace")
 """Arrival laws; a task's code in `Problem.task_arrival` is its index here."""
 
 COST_ROW = np.dtype(
@@ -60,16 +60,39 @@ class Problem:
     task_arrival : ndarray of int32, shape (n_tasks,)
         Index into `ARRIVALS`.
     task_rate_hz : ndarray of float64, shape (n_tasks,)
-        Frames per second times load; 0 for children.
-    task_offset_ns, task_jitter_ns, task_deadline_ns : ndarray of int64, shape (n_tasks,)
-        Deadlines are relative.
-    task_parent : ndarray of int32, shape (n_tasks,)
-        -1 for roots.
+        Frames per second times load, of periodic and Poisson arrivals; 0 for the others.
+    task_offset_ns, task_jitter_ns : ndarray of int64, shape (n_tasks,)
+        Of periodic arrivals.
+    task_outstanding : ndarray of int32, shape (n_tasks,)
+        Jobs of a closed loop in flight; 0 for other arrivals.
+    task_period_ns : ndarray of int64, shape (n_tasks,)
+        Mean time between the releases of its root; the root's relative deadline where that has no rate (a closed loop, a
+        trace of one instant).
+    task_deadline_ns : ndarray of int64, shape (n_tasks,)
+        Relative.
+    task_from_source : ndarray of bool, shape (n_tasks,)
+        Whether the deadline counts from the release of the frame's root, instead of the job's own.
+    task_in_order : ndarray of bool, shape (n_tasks,)
+        Whether a frame waits for the earlier ones of its task to end.
+    task_max_backlog : ndarray of int32, shape (n_tasks,)
+        More frames than that which wait to start are dropped, the oldest first; 0: no limit.
     task_trigger : ndarray of float64, shape (n_tasks,)
+        Probability that the end of the parents triggers a job; 1 for roots.
+    parent_first, child_first, ancestor_first : ndarray of int32, shape (n_tasks + 1,)
+    parent_task, child_task, ancestor_task : ndarray of int32
+        Cascades. Ancestors are those that are no roots.
+    trace_first : ndarray of int32, shape (n_tasks + 1,)
+    trace_ns : ndarray of int64
+        Recorded releases, ascending for each task.
     priority_first : ndarray of int32, shape (n_tasks + 1,)
     priority_value : ndarray of int32
     priority_upto : ndarray of float64
         A job whose uniform is below the entry, and of no entry before, has the value beside it.
+    factor_sigma : ndarray of float64, shape (n_tasks,)
+        Actual times of layers are estimates times a lognormal factor of mean 1; 0: exactly the estimates.
+    factor_first : ndarray of int32, shape (n_tasks + 1,)
+    factor_value : ndarray of float64
+        Equally likely factors, in place of the lognormal, for tasks that have some.
     model_first_subnet, subnet_first_block, block_first_layer : ndarray of int32
     subnet_accuracy : ndarray of float64
         Per cent; NaN when unknown.
@@ -115,12 +138,27 @@ class Problem:
     task_rate_hz: np.ndarray
     task_offset_ns: np.ndarray
     task_jitter_ns: np.ndarray
+    task_outstanding: np.ndarray
+    task_period_ns: np.ndarray
     task_deadline_ns: np.ndarray
-    task_parent: np.ndarray
+    task_from_source: np.ndarray
+    task_in_order: np.ndarray
+    task_max_backlog: np.ndarray
     task_trigger: np.ndarray
+    parent_first: np.ndarray
+    parent_task: np.ndarray
+    child_first: np.ndarray
+    child_task: np.ndarray
+    ancestor_first: np.ndarray
+    ancestor_task: np.ndarray
+    trace_first: np.ndarray
+    trace_ns: np.ndarray
     priority_first: np.ndarray
     priority_value: np.ndarray
     priority_upto: np.ndarray
+    factor_sigma: np.ndarray
+    factor_first: np.ndarray
+    factor_value: np.ndarray
     model_first_subnet: np.ndarray
     subnet_first_block: np.ndarray
     subnet_accuracy: np.ndarray

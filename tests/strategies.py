@@ -12,7 +12,7 @@ from rtsched.platform.platform import Accelerator, Memory, Platform
 from rtsched.policies.roles import Policy
 from rtsched.workload.layer import Measured
 from rtsched.workload.model import Block, Model, Subnet
-from rtsched.workload.scenario import Scenario, Task, WeightedPriority
+from rtsched.workload.scenario import Scenario, Task, TimeFactor, WeightedPriority
 
 probabilities = st.sampled_from([0.0, 0.3, 0.7, 1.0])
 
@@ -45,30 +45,67 @@ priorities = st.one_of(
 )
 
 
+factors = st.one_of(
+    st.none(),
+    st.builds(TimeFactor, sigma=st.sampled_from([0.0, 0.3, 1.5])),
+    st.builds(TimeFactor, values=st.sampled_from([(1.0,), (0.5, 1.0, 2.0), (0.1, 3.0)])),
+)
+
+
 @st.composite
-def tasks(draw, i, model):
-    deadline = draw(st.one_of(st.none(), st.sampled_from([0.0004, 0.002, 0.01])))
-    common = {"name": f"t{i}", "model": model, "deadline_ms": deadline, "priority": draw(priorities)}
-    law = draw(st.sampled_from(["fps", "fps", "rate", "child"] if i else ["fps", "rate"]))
-    rate = draw(st.sampled_from([2e5, 3e5, 7e5, 1e6]))
+def arrivals(draw, known, rate):
+    """An arrival law; `known` maps the tasks before this one to their roots."""
+    law = draw(st.sampled_from(["fps", "fps", "rate", "closed", "trace"] + (["child", "child"] if known else [])))
     if law == "child":
-        return Task(parents=(f"t{draw(st.integers(0, i - 1))}",), trigger=draw(probabilities), **common)
+        root = draw(st.sampled_from(sorted(set(known.values()))))
+        family = [name for name, origin in known.items() if origin == root]
+        parents = draw(st.lists(st.sampled_from(family), min_size=1, max_size=3, unique=True))
+        return {
+            "parents": tuple(parents),
+            "trigger": draw(probabilities),
+            "deadline_from": draw(st.sampled_from(["trigger", "source"])),
+        }
     if law == "rate":
-        return Task(rate_hz=rate, **common)
+        return {"rate_hz": rate}
+    if law == "closed":
+        return {"outstanding": draw(st.integers(1, 3))}
+    if law == "trace":
+        times = draw(st.lists(st.sampled_from([0.0, 0.0004, 0.001, 0.0051, 0.02]), min_size=1, max_size=8))
+        return {"trace": tuple(sorted(times))}
     jitter = draw(st.sampled_from([0.0, 0.5, 1.0])) * 1e3 / rate
-    return Task(fps=rate, offset_ms=draw(st.sampled_from([0.0, 0.0007])), jitter_ms=jitter, **common)
+    return {"fps": rate, "offset_ms": draw(st.sampled_from([0.0, 0.0007])), "jitter_ms": jitter}
+
+
+@st.composite
+def tasks(draw, i, model, known):
+    law = draw(arrivals(known, draw(st.sampled_from([2e5, 3e5, 7e5, 1e6]))))
+    deadlines = st.sampled_from([0.0004, 0.002, 0.01])
+    return Task(
+        name=f"t{i}",
+        model=model,
+        deadline_ms=draw(deadlines if "outstanding" in law or "trace" in law else st.one_of(st.none(), deadlines)),
+        priority=draw(priorities),
+        in_order=draw(st.sampled_from([True, True, False])),
+        max_backlog=None if "outstanding" in law else draw(st.sampled_from([None, None, 1, 2])),
+        time_factor=draw(factors),
+        **law,
+    )
 
 
 @st.composite
 def scenarios(draw, max_tasks=4):
     pool = [draw(models(f"m{i}")) for i in range(draw(st.integers(1, 2)))]
-    made = tuple(draw(tasks(i, draw(st.sampled_from(pool)))) for i in range(draw(st.integers(1, max_tasks))))
+    made, root = [], {}
+    for i in range(draw(st.integers(1, max_tasks))):
+        made.append(draw(tasks(i, draw(st.sampled_from(pool)), root)))
+        root[f"t{i}"] = root[made[-1].parents[0]] if made[-1].parents else f"t{i}"
     return Scenario(
         name="generated",
-        tasks=made,
+        tasks=tuple(made),
         duration_s=draw(st.sampled_from([1e-6, 8e-6, 2e-5])),
         drain_s=draw(st.sampled_from([None, 0.0, 1e-6, 1e-5])),
         load=draw(st.sampled_from([0.5, 1.0])),
+        time_factor=draw(factors),
     )
 
 

@@ -6,6 +6,7 @@ from rtsched._core.roles cimport (
     FORM_ASSIGN,
     FORM_KEY,
     FORM_SCORE,
+    NOTE_DISPATCH,
     NOTE_JOB_END,
     NOTE_LAYER_END,
     NOTE_RELEASE,
@@ -14,6 +15,7 @@ from rtsched._core.roles cimport (
     WindowSums,
     add_row,
 )
+from rtsched._core.types cimport Job
 from rtsched._core.view cimport Dispatches, StateView, make_view
 
 from operator import index
@@ -82,8 +84,9 @@ cdef class PythonMapper(NativeMapper):
         self.is_rescored, self.waits = role.is_rescored, role.waits
         self.estimate_tiles = _count(role, "estimate_tiles", role.estimate_tiles)
         self.has_tiles, self.has_block = _overrides(role, "tiles"), _overrides(role, "block")
-        for name, bit in (("on_release", NOTE_RELEASE), ("on_layer_end", NOTE_LAYER_END), ("on_job_end", NOTE_JOB_END)):
-            if _overrides(role, name):
+        hooks = {"release": NOTE_RELEASE, "dispatch": NOTE_DISPATCH, "layer_end": NOTE_LAYER_END, "job_end": NOTE_JOB_END}
+        for name, bit in hooks.items():
+            if _overrides(role, f"on_{name}"):
                 self.notes |= <int>bit
 
     cpdef object parameter_vector(self):
@@ -134,6 +137,12 @@ cdef class PythonMapper(NativeMapper):
     cdef int on_release(self, const State *s, int slot) except -1 nogil:
         with gil:
             self.role.on_release(self.view, s.jobs[slot].task, s.jobs[slot].frame)
+        return 0
+
+    cdef int on_dispatch(self, const State *s, int slot) except -1 nogil:
+        cdef const Job *job = &s.jobs[slot]
+        with gil:
+            self.role.on_dispatch(self.view, job.task, job.frame, job.accelerator, job.n_tiles)
         return 0
 
     cdef int on_layer_end(self, const State *s, int slot) except -1 nogil:

@@ -38,7 +38,10 @@ cdef inline double uniform(uint64_t seed, int task, int64_t frame, Purpose purpo
 cdef int64_t nearest(double x) noexcept nogil
 cdef int64_t periodic_release_ns(const Tables *t, uint64_t seed, int task, int64_t frame) noexcept nogil
 cdef int64_t poisson_gap_ns(const Tables *t, uint64_t seed, int task, int64_t frame) noexcept nogil
+# By the task's own draw.
 cdef bint is_triggered(const Tables *t, uint64_t seed, int task, int64_t frame) noexcept nogil
+# What the `index`th layer of a job's subnet takes, as a multiple of its estimate.
+cdef double time_factor(const Tables *t, uint64_t seed, int task, int64_t frame, int index) noexcept nogil
 cdef int priority_of(const Tables *t, uint64_t seed, int task, int64_t frame) noexcept nogil
 cdef int first_layer(const Tables *t, uint64_t seed, int task, int64_t frame, int subnet) noexcept nogil
 cdef int next_layer(const Tables *t, uint64_t seed, int task, int64_t frame, int subnet, int layer) noexcept nogil

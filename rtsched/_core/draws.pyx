@@ -1,6 +1,6 @@
 """Draws and the paths and arrivals that follow from them."""
 
-from libc.math cimport floor, log
+from libc.math cimport cos, exp, floor, log, sqrt
 from libc.stdint cimport int64_t, uint64_t
 
 from rtsched._core.types cimport NEVER_NS, Tables
@@ -27,6 +27,21 @@ cdef int64_t poisson_gap_ns(const Tables *t, uint64_t seed, int task, int64_t fr
 
 cdef bint is_triggered(const Tables *t, uint64_t seed, int task, int64_t frame) noexcept nogil:
     return uniform(seed, task, frame, DRAW_TRIGGER, 0) < t.task_trigger[task]
+
+
+cdef double time_factor(const Tables *t, uint64_t seed, int task, int64_t frame, int index) noexcept nogil:
+    cdef int first = t.factor_first[task]
+    cdef int n = t.factor_first[task + 1] - first
+    cdef double sigma = t.factor_sigma[task]
+    cdef double u, z
+    if n == 0 and sigma == 0.0:
+        return 1.0
+    u = uniform(seed, task, frame, DRAW_FACTOR, 2 * <int64_t>index)
+    if n > 0:
+        return t.factor_value[first + <int>(u * n)]
+    # Box and Muller; the constant is 2 pi.
+    z = sqrt(-2.0 * log(1.0 - u)) * cos(6.283185307179586 * uniform(seed, task, frame, DRAW_FACTOR, 2 * <int64_t>index + 1))
+    return exp(sigma * z - 0.5 * (sigma * sigma))
 
 
 cdef int priority_of(const Tables *t, uint64_t seed, int task, int64_t frame) noexcept nogil:

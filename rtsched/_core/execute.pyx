@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
-from rtsched._core cimport memory
+from rtsched._core cimport draws, memory
 from rtsched._core.state cimport cost_of
 from rtsched._core.types cimport ENERGY_SWITCH, N_ENERGY, NEVER_NS, CostRow, Running, lowest_bit
 
@@ -64,7 +64,27 @@ cdef int64_t switch_bytes(State *s, int slot, int accelerator, uint64_t tiles, i
     return moved
 
 
-cdef void charge(const State *s, Record *record, Job *job, const CostRow *cost, int64_t switch_bytes) noexcept nogil:
+cdef inline double factor_of(const State *s, const Job *job) noexcept nogil:
+    # Actual over estimated time of the job's next layer, which is counted from the first of its subnet.
+    cdef int subnet
+    if not s.t.has_factors:
+        return 1.0
+    subnet = s.t.model_first_subnet[s.t.task_model[job.task]] + job.subnet
+    return draws.time_factor(
+        &s.t, s.seed, job.task, job.frame, job.layer - s.t.block_first_layer[s.t.subnet_first_block[subnet]]
+    )
+
+
+cdef inline int64_t actual_ns(const State *s, const CostRow *cost, int accelerator, double factor) noexcept nogil:
+    # What a layer takes alone: no less than its bytes need.
+    cdef int64_t least_ns
+    if factor == 1.0:
+        return cost.t_iso_ns
+    least_ns = ceiling(<double>cost.dram_bytes / s.t.port_bytes_per_ns[accelerator])
+    return max(least_ns, ceiling(factor * <double>cost.t_iso_ns))
+
+
+cdef void charge(const State *s, Record *record, Job *job, const CostRow *cost, int64_t switch_bytes, double factor) noexcept nogil:
     cdef double *sums = &record.task_energy_j[job.task * N_ENERGY]
     cdef double energy_j
     cdef int i
@@ -77,7 +97,10 @@ cdef void charge(const State *s, Record *record, Job *job, const CostRow *cost, 
         job.energy_j += energy_j
         record.n_switches += 1
     job.worst_energy_j += s.t.layer_worst_energy_j[job.layer]
-    job.isolated_ns += s.t.layer_reference_ns[job.layer]
+    if factor == 1.0:
+        job.isolated_ns += s.t.layer_reference_ns[job.layer]
+    else:
+        job.isolated_ns += ceiling(factor * <double>s.t.layer_reference_ns[job.layer])
 
 
 cdef void start_layer(State *s, Record *record, int slot, int accelerator, uint64_t tiles, int n_tiles, int block_end) noexcept nogil:
@@ -85,26 +108,34 @@ cdef void start_layer(State *s, Record *record, int slot, int accelerator, uint6
     cdef const CostRow *cost = cost_of(s, job.layer, accelerator, n_tiles)
     cdef int place = s.t.option_first[accelerator] + lowest_bit(tiles)
     cdef Running *r = &s.memory.running[place]
+    cdef double factor = factor_of(s, job)
+    cdef int64_t extra_ns = 0
     cdef int i
-    r.t_ns, r.switch_bytes = cost.t_iso_ns, 0
+    r.t_ns, r.estimate_ns, r.switch_bytes = actual_ns(s, cost, accelerator, factor), cost.t_iso_ns, 0
     r.demand_bytes_per_ns, r.l2_demand_bytes_per_ns = cost.demand_bytes_per_ns, cost.l2_demand_bytes_per_ns
     if s.t.has_switch:
         r.switch_bytes = switch_bytes(s, slot, accelerator, tiles, cost.fetch_bytes)
         if r.switch_bytes > 0:
-            r.t_ns += ceiling(<double>r.switch_bytes / s.t.port_bytes_per_ns[accelerator])
+            extra_ns = ceiling(<double>r.switch_bytes / s.t.port_bytes_per_ns[accelerator])
     if job.start_ns >= 0 and job.n_tiles != n_tiles:
-        r.t_ns += s.t.regroup_ns
+        extra_ns += s.t.regroup_ns
+    r.t_ns += extra_ns
+    r.estimate_ns += extra_ns
     r.bytes = cost.dram_bytes + r.switch_bytes
     if r.t_ns != cost.t_iso_ns or r.switch_bytes > 0:
         r.demand_bytes_per_ns = <double>r.bytes / <double>r.t_ns
         r.l2_demand_bytes_per_ns = <double>cost.l2_bytes / <double>r.t_ns
+    r.estimated_demand_bytes_per_ns = r.demand_bytes_per_ns
+    if r.estimate_ns != r.t_ns:
+        r.estimated_demand_bytes_per_ns = <double>r.bytes / <double>r.estimate_ns
     r.remaining_ns = <double>r.t_ns
     r.since_ns = r.start_ns = s.now_ns
     r.tiles, r.job, r.layer, r.accelerator, r.n_tiles, r.block_end = tiles, slot, job.layer, accelerator, n_tiles, block_end
     memory.enter(&s.memory, place)
-    charge(s, record, job, cost, r.switch_bytes)
+    charge(s, record, job, cost, r.switch_bytes, factor)
     if job.start_ns < 0:
         job.start_ns = s.now_ns
+        s.n_unstarted[job.task] -= 1
     else:
         job.preemptions += s.now_ns > job.last_end_ns
         record.n_migrations += job.accelerator != accelerator

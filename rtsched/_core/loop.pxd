@@ -1,11 +1,11 @@
 """The event loop of one run."""
 
 from cython cimport final
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int64_t
 
 from rtsched._core.assign cimport Greedy
-from rtsched._core.heap cimport Heap
 from rtsched._core.record cimport Record
+from rtsched._core.releases cimport Release, Releases
 from rtsched._core.roles cimport (
     DispatchList,
     NativeDropper,
@@ -23,12 +23,10 @@ cdef class Engine:
     cdef State s
     cdef Record record
     cdef Greedy greedy
-    cdef Heap releases  # by time: the next frame of each root task, and triggered children
+    cdef Releases releases
     cdef DispatchList dispatches
     cdef RowList rows
     cdef double *caps
-    cdef int32_t *child_first  # [task]: children of task are child[child_first[task]] to child[child_first[task + 1]]
-    cdef int32_t *child
     cdef double *parameters
     cdef int n_parameters
     cdef int64_t next_window_ns
@@ -52,8 +50,8 @@ cdef class Engine:
     cdef int drop_jobs(self) except -1 nogil
     cdef int map_jobs(self) except -1 nogil
     cdef int regulate(self) except -1 nogil
-    cdef int schedule_root(self, int task, int64_t frame, int64_t previous_ns) except -1 nogil
-    cdef int release(self, int task, int64_t frame) except -1 nogil
+    cdef int release(self, const Release *next) except -1 nogil
+    cdef int drop_oldest(self, int task) except -1 nogil
     cdef int make_ready(self, int slot) except -1 nogil
     cdef void remove_ready(self, int slot) noexcept nogil
     cdef int dispatch(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil
@@ -61,6 +59,8 @@ cdef class Engine:
     cdef int choose_subnet(self, int slot) except -1 nogil
     cdef int complete(self, int place) except -1 nogil
     cdef int end_job(self, int slot, int status, int64_t finish_ns) except -1 nogil
+    cdef int release_children(self, int task, int64_t frame, int64_t source_ns) except -1 nogil
+    cdef int suppress_children(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil
     cdef int suppress(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil
     cdef int end_window(self) except -1 nogil
     cdef int cut(self) except -1 nogil

@@ -2,18 +2,17 @@
 
 from cython cimport final
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from rtsched._core cimport assign, draws, execute, heap, memory, record, state
+from rtsched._core cimport assign, draws, execute, heap, memory, record, releases, state
 from rtsched._core.bridges cimport bridge_dropper, bridge_mapper, bridge_regulator, bridge_selector, bridge_tuner
-from rtsched._core.heap cimport Entry
-from rtsched._core.roles cimport FORM_ASSIGN, FORM_KEY, NOTE_JOB_END, NOTE_LAYER_END, NOTE_RELEASE, Dispatch
+from rtsched._core.releases cimport Release
+from rtsched._core.roles cimport FORM_ASSIGN, FORM_KEY, NOTE_DISPATCH, NOTE_JOB_END, NOTE_LAYER_END, NOTE_RELEASE, Dispatch
 from rtsched._core.state cimport TableOwner, cost_of, latency_ns
 from rtsched._core.types cimport (
-    ARRIVAL_CHILD,
-    ARRIVAL_PERIODIC,
+    ARRIVAL_CLOSED,
     N_ENERGY,
     NEVER_NS,
     STATUS_DROPPED,
@@ -47,9 +46,7 @@ cdef class Engine:
     """
 
     def __cinit__(self, problem, seed, mapper, dropper=None, selector=None, regulator=None, tuner=None, bint keeps_layers=False):
-        cdef int task
         self.end_ns = -1
-        heap.init(&self.releases, False)
         self.tables = TableOwner(problem)
         state.init(&self.s, &self.tables.tables, seed)
         record.init(&self.record, &self.s, keeps_layers)
@@ -66,24 +63,19 @@ cdef class Engine:
         if self.next_window_ns < 1:
             raise ContractError(f"{tuner!r}: window_ns must be at least 1, got {self.next_window_ns}")
         self.bind_parameters()
-        self.bind_children(problem.task_parent)
         self.caps = <double *>calloc(self.s.t.n_places, sizeof(double))
         if self.caps == NULL:
             raise MemoryError(f"no memory for {self.s.t.n_places} caps")
-        for task in range(self.s.t.n_tasks):
-            if self.s.t.task_arrival[task] != ARRIVAL_CHILD:
-                self.schedule_root(task, 0, 0)
+        releases.init(&self.releases, &self.s.t, seed)
 
     def __dealloc__(self):
         state.release(&self.s)
         record.release(&self.record)
         assign.release(&self.greedy)
-        heap.release(&self.releases)
+        releases.release(&self.releases)
         free(self.dispatches.items)
         free(self.rows.slots)
         free(self.caps)
-        free(self.child_first)
-        free(self.child)
 
     def bind_parameters(self):
         cdef double[::1] vector
@@ -98,21 +90,6 @@ cdef class Engine:
             raise ContractError("a mapper's parameters must be a writable vector of float64")
         vector = self.parameter_array
         self.parameters, self.n_parameters = &vector[0], len(vector)
-
-    def bind_children(self, parents):
-        cdef int i
-        n = self.s.t.n_tasks
-        order = np.argsort(parents, kind="stable")
-        children = [int(task) for task in order if parents[task] >= 0]
-        self.child_first = <int32_t *>calloc(n + 1, sizeof(int32_t))
-        self.child = <int32_t *>calloc(n, sizeof(int32_t))
-        if self.child_first == NULL or self.child == NULL:
-            raise MemoryError(f"no memory for {n} tasks")
-        for i, task in enumerate(children):
-            self.child[i] = task
-            self.child_first[<int>parents[task] + 1] += 1
-        for i in range(n):
-            self.child_first[i + 1] += self.child_first[i]
 
     def advance(self, int64_t n_events):
         """Go on for about `n_events` events without the GIL; return True when the run is over."""
@@ -177,21 +154,20 @@ cdef class Engine:
         cdef int64_t time_ns = NEVER_NS
         if self.next_place >= 0:
             time_ns = self.s.memory.finish_ns[self.next_place]
-        elif self.releases.n == 0 and self.s.n_ready == 0 and self.s.memory.n_running == 0:
+        elif self.releases.heap.n == 0 and self.s.n_ready == 0 and self.s.memory.n_running == 0:
             return NEVER_NS
-        if self.releases.n > 0 and self.releases.entries[0].key < time_ns:
-            time_ns = self.releases.entries[0].key
+        time_ns = min(time_ns, releases.next_ns(&self.releases))
         return time_ns if time_ns < self.next_window_ns else self.next_window_ns
 
     cdef int events(self) except -1 nogil:
-        cdef Entry entry
+        cdef Release next
         while self.next_place >= 0 and self.s.memory.finish_ns[self.next_place] == self.s.now_ns:
             self.complete(self.next_place)
             self.record.n_events += 1
             self.next_place = memory.first_to_finish(&self.s.memory)
-        while self.releases.n > 0 and self.releases.entries[0].key == self.s.now_ns:
-            entry = heap.pop(&self.releases)
-            self.release(entry.task, entry.frame)
+        while releases.next_ns(&self.releases) == self.s.now_ns:
+            releases.pop(&self.releases, &next)
+            self.release(&next)
             self.record.n_events += 1
         if self.s.now_ns == self.next_window_ns:
             self.end_window()
@@ -258,34 +234,34 @@ cdef class Engine:
             memory.set_cap(&self.s.memory, place, self.caps[i])
         return 0
 
-    cdef int schedule_root(self, int task, int64_t frame, int64_t previous_ns) except -1 nogil:
-        cdef int64_t time_ns
-        if self.s.t.task_arrival[task] == ARRIVAL_PERIODIC:
-            time_ns = draws.periodic_release_ns(&self.s.t, self.s.seed, task, frame)
-        else:
-            time_ns = previous_ns + draws.poisson_gap_ns(&self.s.t, self.s.seed, task, frame)
-        if time_ns < self.s.t.duration_ns:
-            heap.push(&self.releases, Entry(time_ns, 0, frame, task, -1))
-        return 0
-
-    cdef int release(self, int task, int64_t frame) except -1 nogil:
+    cdef int release(self, const Release *next) except -1 nogil:
         cdef const Tables *t = &self.s.t
+        cdef int task = next.task
         cdef int slot = state.new_job(&self.s)
         cdef Job *job = &self.s.jobs[slot]
-        job.task, job.frame = task, frame
+        job.task, job.frame, job.source_ns = task, next.frame, next.source_ns
         job.release_ns = job.last_end_ns = self.s.now_ns
-        job.deadline_ns = self.s.now_ns + t.task_deadline_ns[task]
-        job.priority = draws.priority_of(t, self.s.seed, task, frame)
-        job.layer = draws.first_layer(t, self.s.seed, task, frame, t.model_first_subnet[t.task_model[task]])
+        job.deadline_ns = (next.source_ns if t.task_from_source[task] else self.s.now_ns) + t.task_deadline_ns[task]
+        job.priority = draws.priority_of(t, self.s.seed, task, next.frame)
+        job.layer = draws.first_layer(t, self.s.seed, task, next.frame, t.model_first_subnet[t.task_model[task]])
         job.start_ns = job.accelerator = job.subnet = job.last_layer = job.ready_row = -1
-        if t.task_arrival[task] != ARRIVAL_CHILD:
-            self.schedule_root(task, frame + 1, self.s.now_ns)
         state.enqueue(&self.s, slot)
         if self.mapper.notes & NOTE_RELEASE:
             self.mapper.on_release(&self.s, slot)
-        if self.s.queue_head[task] == slot:
+        if self.s.queue_head[task] == slot or not t.task_in_order[task]:
             self.make_ready(slot)
+        if t.task_max_backlog[task] > 0 and self.s.n_unstarted[task] > t.task_max_backlog[task]:
+            self.drop_oldest(task)
         return 0
+
+    cdef int drop_oldest(self, int task) except -1 nogil:
+        # The task's oldest frame that has not started, ready or not.
+        cdef int slot = self.s.queue_head[task]
+        while self.s.jobs[slot].start_ns >= 0:
+            slot = self.s.jobs[slot].next_job
+        if self.s.jobs[slot].ready_row >= 0:
+            self.remove_ready(slot)
+        return self.end_job(slot, STATUS_DROPPED, self.s.now_ns)
 
     cdef int make_ready(self, int slot) except -1 nogil:
         state.append_ready(&self.s, slot)
@@ -316,6 +292,8 @@ cdef class Engine:
         self.has_changed = True
         n_layers = min(n_layers, self.s.t.n_layers - job.layer)  # so that the sum below cannot overflow
         execute.start_layer(&self.s, &self.record, slot, accelerator, tiles, n_tiles, job.layer + n_layers)
+        if self.mapper.notes & NOTE_DISPATCH:
+            self.mapper.on_dispatch(&self.s, slot)
         return 0
 
     cdef int refuse(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
@@ -377,28 +355,43 @@ cdef class Engine:
         # Record the end; release or suppress the children; let the task's next frame in.
         cdef Job *job = &self.s.jobs[slot]
         cdef int task = job.task
-        cdef int i, child
+        cdef bint is_done = status == STATUS_MET or status == STATUS_LATE
+        cdef bint is_head = self.s.queue_head[task] == slot
         record.add_job(&self.record, job, status, finish_ns)
         state.unqueue(&self.s, slot)
-        for i in range(self.child_first[task], self.child_first[task + 1]):
-            child = self.child[i]
-            if not draws.is_triggered(&self.s.t, self.s.seed, child, job.frame):
-                continue
-            if status == STATUS_MET or status == STATUS_LATE:
-                heap.push(&self.releases, Entry(self.s.now_ns, 0, job.frame, child, -1))
-            else:
-                self.suppress(child, job.frame, job.deadline_ns, finish_ns)
-        if self.mapper.notes & NOTE_JOB_END and status != STATUS_UNFINISHED:
-            self.mapper.on_job_end(&self.s, slot, status)
+        if is_done:
+            self.release_children(task, job.frame, job.source_ns)
+        else:
+            self.suppress_children(task, job.frame, job.deadline_ns, finish_ns)
+        if status != STATUS_UNFINISHED:
+            if self.mapper.notes & NOTE_JOB_END:
+                self.mapper.on_job_end(&self.s, slot, status)
+            if self.s.t.task_arrival[task] == ARRIVAL_CLOSED:
+                releases.another(&self.releases, task, self.s.now_ns if is_done else self.s.now_ns + 1)
         state.free_job(&self.s, slot)
-        if status != STATUS_UNFINISHED and self.s.queue_head[task] >= 0:
+        if status != STATUS_UNFINISHED and is_head and self.s.t.task_in_order[task] and self.s.queue_head[task] >= 0:
             self.make_ready(self.s.queue_head[task])
         return 0
 
+    cdef int release_children(self, int task, int64_t frame, int64_t source_ns) except -1 nogil:
+        cdef int i, child
+        for i in range(self.s.t.child_first[task], self.s.t.child_first[task + 1]):
+            child = self.s.t.child_task[i]
+            if releases.exists(&self.releases, child, frame) and releases.report(&self.releases, child, frame, False):
+                releases.schedule_child(&self.releases, child, frame, self.s.now_ns, source_ns)
+        return 0
+
+    cdef int suppress_children(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil:
+        cdef int i, child
+        for i in range(self.s.t.child_first[task], self.s.t.child_first[task + 1]):
+            child = self.s.t.child_task[i]
+            if releases.exists(&self.releases, child, frame) and releases.report(&self.releases, child, frame, True):
+                self.suppress(child, frame, deadline_ns, finish_ns)
+        return 0
+
     cdef int suppress(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil:
-        # A triggered child that will never run, and its own triggered children.
+        # A child that exists but will never run, and its own children.
         cdef Job job
-        cdef int i
         memset(&job, 0, sizeof(Job))
         job.task, job.frame, job.deadline_ns = task, frame, deadline_ns
         job.release_ns = job.start_ns = job.subnet = -1
@@ -406,10 +399,7 @@ cdef class Engine:
         job.uid = self.s.next_uid
         self.s.next_uid += 1
         record.add_job(&self.record, &job, STATUS_SUPPRESSED, finish_ns)
-        for i in range(self.child_first[task], self.child_first[task + 1]):
-            if draws.is_triggered(&self.s.t, self.s.seed, self.child[i], frame):
-                self.suppress(self.child[i], frame, deadline_ns, finish_ns)
-        return 0
+        return self.suppress_children(task, frame, deadline_ns, finish_ns)
 
     cdef int end_window(self) except -1 nogil:
         self.record.window.end_ns = self.s.now_ns

@@ -23,6 +23,7 @@ cdef enum Note:
     NOTE_RELEASE = 1
     NOTE_LAYER_END = 2
     NOTE_JOB_END = 4
+    NOTE_DISPATCH = 8
 
 
 cdef struct Dispatch:
@@ -84,6 +85,8 @@ cdef class NativeMapper(NativeRole):
     cdef int tiles(self, const State *s, int slot, int accelerator) except -1 nogil
     cdef int block(self, const State *s, int slot, int accelerator) except -1 nogil
     cdef int on_release(self, const State *s, int slot) except -1 nogil
+    # A dispatch has taken effect: the job's `accelerator`, `tiles` and `n_tiles` say where, `layer` which layer runs.
+    cdef int on_dispatch(self, const State *s, int slot) except -1 nogil
     cdef int on_layer_end(self, const State *s, int slot) except -1 nogil
     cdef int on_job_end(self, const State *s, int slot, int status) except -1 nogil
     # What a tuner may change, or None; in the object that `start` returned.

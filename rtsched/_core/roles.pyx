@@ -81,6 +81,9 @@ cdef class NativeMapper(NativeRole):
     cdef int on_release(self, const State *s, int slot) except -1 nogil:
         return 0
 
+    cdef int on_dispatch(self, const State *s, int slot) except -1 nogil:
+        return 0
+
     cdef int on_layer_end(self, const State *s, int slot) except -1 nogil:
         return 0
 

@@ -17,6 +17,8 @@ cdef class TableOwner:
     cdef Tables tables
     cdef readonly object problem
     cdef list arrays
+    cdef const int32_t *firsts(self, str name) except NULL
+    cdef const void *members(self, str firsts, str name, object dtype) except NULL
     cdef const void *pointer(self, str name, object dtype, object shape) except NULL
     cdef const void *address(self, object array) except NULL
 
@@ -36,6 +38,7 @@ cdef struct State:
     Heap ranked  # the ready jobs by key, when the mapper gives keys
     int *queue_head  # [task]: slot of its earliest job in flight, -1 for none
     int *queue_tail
+    int *n_unstarted  # [task]: its jobs in flight that no layer of has started
     uint64_t *free_tiles  # [accelerator]: mask
     int *n_free  # [accelerator]
     uint64_t *idle  # bit set of accelerators with a free tile

@@ -1,6 +1,6 @@
 """Jobs in flight in reused slots, the dense ready set, free tiles."""
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
@@ -30,12 +30,27 @@ cdef class TableOwner:
         t.task_rate_hz = <const double *>self.pointer("task_rate_hz", double, (n_tasks,))
         t.task_offset_ns = <const int64_t *>self.pointer("task_offset_ns", int64, (n_tasks,))
         t.task_jitter_ns = <const int64_t *>self.pointer("task_jitter_ns", int64, (n_tasks,))
+        t.task_outstanding = <const int32_t *>self.pointer("task_outstanding", int32, (n_tasks,))
+        t.task_period_ns = <const int64_t *>self.pointer("task_period_ns", int64, (n_tasks,))
         t.task_deadline_ns = <const int64_t *>self.pointer("task_deadline_ns", int64, (n_tasks,))
+        t.task_from_source = <const int8_t *>self.pointer("task_from_source", np.bool_, (n_tasks,))
+        t.task_in_order = <const int8_t *>self.pointer("task_in_order", np.bool_, (n_tasks,))
+        t.task_max_backlog = <const int32_t *>self.pointer("task_max_backlog", int32, (n_tasks,))
         t.task_trigger = <const double *>self.pointer("task_trigger", double, (n_tasks,))
-        n_priorities = int(problem.priority_first[n_tasks])
-        t.priority_first = <const int32_t *>self.pointer("priority_first", int32, (n_tasks + 1,))
-        t.priority_value = <const int32_t *>self.pointer("priority_value", int32, (n_priorities,))
-        t.priority_upto = <const double *>self.pointer("priority_upto", double, (n_priorities,))
+        t.parent_first = self.firsts("parent_first")
+        t.child_first = self.firsts("child_first")
+        t.child_task = <const int32_t *>self.members("child_first", "child_task", int32)
+        t.ancestor_first = self.firsts("ancestor_first")
+        t.ancestor_task = <const int32_t *>self.members("ancestor_first", "ancestor_task", int32)
+        t.trace_first = self.firsts("trace_first")
+        t.trace_ns = <const int64_t *>self.members("trace_first", "trace_ns", int64)
+        t.priority_first = self.firsts("priority_first")
+        t.priority_value = <const int32_t *>self.members("priority_first", "priority_value", int32)
+        t.priority_upto = <const double *>self.members("priority_first", "priority_upto", double)
+        t.factor_sigma = <const double *>self.pointer("factor_sigma", double, (n_tasks,))
+        t.factor_first = self.firsts("factor_first")
+        t.factor_value = <const double *>self.members("factor_first", "factor_value", double)
+        t.has_factors = bool(problem.factor_sigma.any() or len(problem.factor_value))
         n_models = len(problem.model_names)
         t.model_first_subnet = <const int32_t *>self.pointer("model_first_subnet", int32, (n_models + 1,))
         t.subnet_first_block = <const int32_t *>self.pointer("subnet_first_block", int32, (n_subnets + 1,))
@@ -62,6 +77,14 @@ cdef class TableOwner:
         t.is_fair, t.has_switch = problem.is_fair, problem.has_switch
         t.regroup_ns, t.dram_j_per_byte = problem.regroup_ns, problem.dram_j_per_byte
 
+    cdef const int32_t *firsts(self, str name) except NULL:
+        """Where each task's members begin."""
+        return <const int32_t *>self.pointer(name, np.int32, (self.tables.n_tasks + 1,))
+
+    cdef const void *members(self, str firsts, str name, object dtype) except NULL:
+        """The members of all tasks."""
+        return self.pointer(name, dtype, (int(getattr(self.problem, firsts)[self.tables.n_tasks]),))
+
     cdef const void *pointer(self, str name, object dtype, object shape) except NULL:
         """The address of an attribute's data, after a check of its type and shape."""
         array = getattr(self.problem, name)
@@ -71,7 +94,10 @@ cdef class TableOwner:
 
     cdef const void *address(self, object array) except NULL:
         """The address of an array's data, which lives as long as this object."""
-        cdef const unsigned char[::1] data = array.reshape(-1).view(np.uint8)
+        cdef const unsigned char[::1] data
+        if array.size == 0:
+            array = np.zeros(1, array.dtype)  # an address that is never read
+        data = array.reshape(-1).view(np.uint8)
         self.arrays.append(array)
         return &data[0]
 
@@ -86,6 +112,7 @@ cdef int init(State *s, const Tables *t, uint64_t seed) except -1 nogil:
     s.n_idle_words = (t.n_accelerators + 63) >> 6
     s.queue_head = <int *>calloc(t.n_tasks, sizeof(int))
     s.queue_tail = <int *>calloc(t.n_tasks, sizeof(int))
+    s.n_unstarted = <int *>calloc(t.n_tasks, sizeof(int))
     s.free_tiles = <uint64_t *>calloc(t.n_accelerators, sizeof(uint64_t))
     s.n_free = <int *>calloc(t.n_accelerators, sizeof(int))
     s.idle = <uint64_t *>calloc(s.n_idle_words, sizeof(uint64_t))
@@ -94,7 +121,7 @@ cdef int init(State *s, const Tables *t, uint64_t seed) except -1 nogil:
     s.tile_uid = <int32_t *>calloc(t.n_places, sizeof(int32_t))
     memory.init(&s.memory, &s.t)
     if (
-        s.queue_head == NULL or s.queue_tail == NULL or s.free_tiles == NULL or s.n_free == NULL
+        s.queue_head == NULL or s.queue_tail == NULL or s.n_unstarted == NULL or s.free_tiles == NULL or s.n_free == NULL
         or s.idle == NULL or s.running == NULL or s.tile_job == NULL or s.tile_uid == NULL
     ):
         with gil:
@@ -114,6 +141,7 @@ cdef void release(State *s) noexcept nogil:
     free(s.ready)
     free(s.queue_head)
     free(s.queue_tail)
+    free(s.n_unstarted)
     free(s.free_tiles)
     free(s.n_free)
     free(s.idle)
@@ -189,6 +217,7 @@ cdef void remove_ready(State *s, int slot) noexcept nogil:
 cdef void enqueue(State *s, int slot) noexcept nogil:
     cdef int task = s.jobs[slot].task
     cdef int tail = s.queue_tail[task]
+    s.n_unstarted[task] += 1
     s.jobs[slot].previous_job = tail
     s.jobs[slot].next_job = -1
     if tail < 0:
@@ -202,6 +231,7 @@ cdef void unqueue(State *s, int slot) noexcept nogil:
     cdef int task = s.jobs[slot].task
     cdef int before = s.jobs[slot].previous_job
     cdef int after = s.jobs[slot].next_job
+    s.n_unstarted[task] -= s.jobs[slot].start_ns < 0
     if before < 0:
         s.queue_head[task] = after
     else:

@@ -19,6 +19,8 @@ cdef enum Arrival:
     ARRIVAL_PERIODIC = 0
     ARRIVAL_POISSON = 1
     ARRIVAL_CHILD = 2
+    ARRIVAL_CLOSED = 3
+    ARRIVAL_TRACE = 4
 
 cdef enum Status:
     STATUS_MET = 0
@@ -60,11 +62,27 @@ cdef struct Tables:
     const double *task_rate_hz
     const int64_t *task_offset_ns
     const int64_t *task_jitter_ns
+    const int32_t *task_outstanding
+    const int64_t *task_period_ns
     const int64_t *task_deadline_ns
+    const int8_t *task_from_source
+    const int8_t *task_in_order
+    const int32_t *task_max_backlog
     const double *task_trigger
+    const int32_t *parent_first
+    const int32_t *child_first
+    const int32_t *child_task
+    const int32_t *ancestor_first
+    const int32_t *ancestor_task
+    const int32_t *trace_first
+    const int64_t *trace_ns
     const int32_t *priority_first
     const int32_t *priority_value
     const double *priority_upto
+    const double *factor_sigma
+    const int32_t *factor_first
+    const double *factor_value
+    bint has_factors  # of any task
     const int32_t *model_first_subnet
     const int32_t *subnet_first_block
     const int32_t *block_first_layer
@@ -96,6 +114,7 @@ cdef struct Job:
     # One job in flight, in a slot that is used again. Owner: State.
     int64_t release_ns
     int64_t deadline_ns
+    int64_t source_ns  # release of its frame's root
     int64_t last_end_ns  # of its last layer; at first its release
     int64_t start_ns  # of its first layer; -1 before
     int64_t frame
@@ -120,7 +139,8 @@ cdef struct Job:
 
 
 cdef struct Running:
-    # One layer in execution, at the place of its lowest tile. Owner: State.
+    # One layer in execution, at the place of its lowest tile. Roles read its estimates, not its actual time and demand.
+    # Owner: State.
     double remaining_ns  # at rate 1, as of since_ns
     double rate  # of progress, 0 < rate <= 1; 0 before the first sharing
     double demand_bytes_per_ns
@@ -130,7 +150,9 @@ cdef struct Running:
     double l2_ratio  # served L2 rate over L2 demand
     int64_t since_ns
     int64_t start_ns
-    int64_t t_ns  # its whole time when served in full
+    int64_t t_ns  # its whole actual time when served in full
+    int64_t estimate_ns  # the same as estimated
+    double estimated_demand_bytes_per_ns
     int64_t bytes  # DRAM traffic, switches included
     int64_t switch_bytes
     uint64_t tiles

@@ -81,17 +81,17 @@ cdef int64_t running_value(const State *s, const Running *r, Field field, int n_
     if field == START_NS:
         return r.start_ns
     if field == REMAINING_NS or field == TOGO_MEAN_NS:
-        left_ns = max(0, r.t_ns - (s.now_ns - r.start_ns))
+        left_ns = max(0, r.estimate_ns - (s.now_ns - r.start_ns))
         return left_ns if field == REMAINING_NS else left_ns + togo(s, s.t.after_mean_ns, r.layer, n_tiles)
     return job_value(s, &s.jobs[r.job], field, n_tiles)
 
 
 cdef double running_rate(const Running *r, Field field) noexcept:
     if field == DEMAND:
-        return r.demand_bytes_per_ns
+        return r.estimated_demand_bytes_per_ns
     if field == CAP:
         return r.cap_bytes_per_ns
-    return r.rate * r.demand_bytes_per_ns
+    return r.rate * r.estimated_demand_bytes_per_ns
 
 
 cdef class RunningView:
@@ -104,11 +104,11 @@ cdef class RunningView:
     start_ns, deadline_ns, slack_ns : ndarray of int64, shape (n,)
         `start_ns` is the layer's.
     remaining_ns : ndarray of int64, shape (n,)
-        Estimated remaining time of the layer: its whole time less what has passed, at least 0.
+        Estimated remaining time of the layer: its whole estimate less what has passed, at least 0.
     togo_mean_ns : ndarray of int64, shape (n,)
         `remaining_ns` plus the expected time of the job's later layers.
     demand_bytes_per_ns, allocation_bytes_per_ns, cap_bytes_per_ns : ndarray of float64, shape (n,)
-        What it would draw alone, what it was served until now, and its cap (inf: none).
+        What it would draw alone by its estimate, the part of that which it is served, and its cap (inf: none).
     """
 
     def __cinit__(self):

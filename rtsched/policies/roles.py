@@ -103,7 +103,10 @@ class Mapper(Role):
         return 1
 
     def on_release(self, state: StateView, task: int, frame: int) -> None:
-        """Note that a job was released. Called only when overridden, like the two below."""
+        """Note that a job was released. Called only when overridden, like the three below."""
+
+    def on_dispatch(self, state: StateView, task: int, frame: int, accelerator: int, n_tiles: int) -> None:
+        """Note that a dispatch took effect: the job runs, and is no longer among the ready ones."""
 
     def on_layer_end(self, state: StateView, task: int, frame: int) -> None:
         """Note that a layer ended."""

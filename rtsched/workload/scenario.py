@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from rtsched.errors import Fault, FaultsError, repeated_names
+from rtsched.workload.cascade import cascade_faults
 from rtsched.workload.model import Model
+from rtsched.workload.series import Factors, Trace
 
-__all__ = ["MAX_PRIORITY", "Scenario", "Task", "WeightedPriority"]
+__all__ = ["LAWS", "MAX_PRIORITY", "Scenario", "Task", "TimeFactor", "WeightedPriority"]
+
+LAWS = ("fps", "rate_hz", "outstanding", "trace", "parents")
+"""The keys of a task that say when its jobs arrive."""
 
 MAX_PRIORITY = 11
-MAX_DEPTH = 100
-"""Tasks from a root to the end of a cascade, both counted; the engine follows cascades recursively."""
+MAX_OUTSTANDING = 100_000
 
 Name = Annotated[str, Field(min_length=1)]
 Rate = Annotated[float, Field(gt=0.0, le=1e9, allow_inf_nan=False)]
@@ -41,8 +45,31 @@ def _priority_form(value: Any) -> str:
     return "list" if isinstance(value, (list, tuple)) else "number"
 
 
+class TimeFactor(_Frozen):
+    """What layers really take, as a multiple of their estimate, drawn per (job, layer). Give either `sigma` or `values`.
+
+    Schedulers see the estimates. DRAM and L2 bytes and energy do not change.
+
+    Attributes
+    ----------
+    sigma : float
+        Lognormal with mean 1: exp(sigma * z - sigma ** 2 / 2), z standard normal. 0: exactly the estimate.
+    values : Series
+        A list, or a CSV file with the column ``factor``: one of them is drawn, all equally likely.
+    """
+
+    sigma: Annotated[float, Field(ge=0.0, le=5.0, allow_inf_nan=False)] | None = None
+    values: Factors | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> TimeFactor:
+        if (self.sigma is None) == (self.values is None):
+            raise ValueError("must have either 'sigma' or 'values'")
+        return self
+
+
 class Task(_Frozen):
-    """A recurring source of jobs. Exactly one of `fps`, `rate_hz` and `parents` says when they arrive.
+    """A recurring source of jobs. Exactly one of `LAWS` says when they arrive.
 
     Attributes
     ----------
@@ -53,51 +80,94 @@ class Task(_Frozen):
         Periodic arrivals, frames per second.
     rate_hz : float
         Poisson arrivals, mean jobs per second.
+    outstanding : int
+        A closed loop: as many jobs are released at once, and another one whenever one ends.
+    trace : Series
+        Recorded arrivals in ms, ascending: a list, or a CSV file with the column ``release_ms``.
     parents : tuple of str
-        A cascade: the job of a frame arrives when the parent's job of that frame ends and the trigger draw says so.
+        A cascade: the job of a frame arrives when the parents' jobs of that frame have ended and the trigger draw says so.
+        Several parents must have one root.
     trigger : float
-        Probability that the end of the parent's job triggers this task's job.
+        Probability that the end of the parents' jobs triggers this task's job.
     offset_ms : float
         First periodic arrival.
     jitter_ms : float
         Each periodic arrival is late by a uniform draw from [0, jitter); at most the period.
     deadline_ms : float, optional
-        Relative deadline. Default: the period, or the mean time between arrivals; for a cascade child its root's.
+        Relative deadline. Default: the period, or the mean time between arrivals; for a cascade child its root's. Closed
+        loops and traces must give one.
+    deadline_from : {"trigger", "source"}
+        Whether a cascade child's deadline counts from its own release or from that of its frame's root.
     priority : int or tuple of WeightedPriority
         0 (lowest) to 11; a list is drawn from per job.
+    in_order : bool
+        One frame runs at a time, in the order of release.
+    max_backlog : int, optional
+        When more frames than that wait to start, the oldest of them is dropped at the next release. Default: no limit.
+    time_factor : TimeFactor, optional
+        Default: the scenario's.
     """
 
     name: Name
     model: Annotated[Annotated[Name, Tag("name")] | Annotated[Model, Tag("model")], Discriminator(_model_form)]
     fps: Rate | None = None
     rate_hz: Rate | None = None
-    parents: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1)] | None = None
+    outstanding: Annotated[int, Field(ge=1, le=MAX_OUTSTANDING, strict=True)] | None = None
+    trace: Trace | None = None
+    parents: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     trigger: Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)] = 1.0
     offset_ms: NonNegative = 0.0
     jitter_ms: NonNegative = 0.0
     deadline_ms: Annotated[float, Field(gt=0.0, le=1e12, allow_inf_nan=False)] | None = None
+    deadline_from: Literal["trigger", "source"] = "trigger"
     priority: Annotated[
         Annotated[Priority, Tag("number")] | Annotated[tuple[WeightedPriority, ...], Field(min_length=1), Tag("list")],
         Discriminator(_priority_form),
     ] = 0
+    in_order: bool = True
+    max_backlog: Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)] | None = None
+    time_factor: TimeFactor | None = None
+
+    @property
+    def law(self) -> str:
+        """The one of `LAWS` that is given."""
+        return next(law for law in LAWS if getattr(self, law) is not None)
 
     @model_validator(mode="after")
     def _check(self) -> Task:
-        laws = [law for law in ("fps", "rate_hz", "parents") if getattr(self, law) is not None]
+        laws = [law for law in LAWS if getattr(self, law) is not None]
         if len(laws) != 1:
-            raise ValueError(f"task {self.name!r}: give exactly one of fps, rate_hz, parents; got {' and '.join(laws) or 'none'}")
-        faults = [
-            ((field,), f"belongs to periodic arrivals (fps); task {self.name!r} has {laws[0]}")
-            for field in ("offset_ms", "jitter_ms")
-            if self.fps is None and getattr(self, field)
-        ]
+            raise ValueError(f"task {self.name!r}: give exactly one of {', '.join(LAWS)}; got {' and '.join(laws) or 'none'}")
+        faults = [*self._misplaced(), *self._missing_deadline()]
         if self.fps is not None and self.jitter_ms > 1e3 / self.fps:
             faults.append((("jitter_ms",), f"{self.jitter_ms:g} ms are longer than the period of {1e3 / self.fps:g} ms"))
-        if self.parents is None and self.trigger != 1.0:
-            faults.append((("trigger",), f"belongs to a task with parents; task {self.name!r} has none"))
         if faults:
             raise FaultsError(*faults)
         return self
+
+    def _misplaced(self) -> list[Fault]:
+        """Faults of keys that mean nothing with this arrival law."""
+        faults: list[Fault] = [
+            ((key,), f"belongs to periodic arrivals (fps); task {self.name!r} has {self.law}")
+            for key in ("offset_ms", "jitter_ms")
+            if self.fps is None and getattr(self, key)
+        ]
+        faults += [
+            ((key,), f"belongs to a task with parents; task {self.name!r} has none")
+            for key, default in (("trigger", 1.0), ("deadline_from", "trigger"))
+            if self.parents is None and getattr(self, key) != default
+        ]
+        if self.outstanding is not None and self.max_backlog is not None:
+            # A drop would release the next one at once, without an end.
+            faults.append(
+                (("max_backlog",), f"belongs to arrivals that do not wait; task {self.name!r} has at most {self.outstanding} jobs")
+            )
+        return faults
+
+    def _missing_deadline(self) -> list[Fault]:
+        if self.deadline_ms is None and self.law in ("outstanding", "trace"):
+            return [(("deadline_ms",), f"is required with {self.law}, which has no period to take it from")]
+        return []
 
 
 class Scenario(_Frozen):
@@ -115,7 +185,9 @@ class Scenario(_Frozen):
     drain_s : float, optional
         How long after `duration_s` the run waits for jobs to end. Default: the longest relative deadline.
     load : float
-        Scales rates and default deadlines, not explicit ones.
+        Scales rates, recorded ones too, and default deadlines, not explicit ones.
+    time_factor : TimeFactor, optional
+        Of every task without one of its own. Default: layers take exactly what is estimated.
     """
 
     name: Name
@@ -125,6 +197,7 @@ class Scenario(_Frozen):
     duration_s: Duration = 10.0
     drain_s: NonNegative | None = None
     load: Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)] = 1.0
+    time_factor: TimeFactor | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Scenario:
@@ -134,44 +207,11 @@ class Scenario(_Frozen):
             for j, parent in enumerate(task.parents or ()):
                 if parent not in place:
                     faults.append((("tasks", i, "parents", j), f"unknown task {parent!r}; tasks: {', '.join(place)}"))
+                elif parent in (task.parents or ())[:j]:
+                    faults.append((("tasks", i, "parents", j), f"{parent!r} stands twice"))
         if not faults:
-            faults = self._cycles(place) or self._depths(place)
+            parents = [tuple(place[parent] for parent in task.parents or ()) for task in self.tasks]
+            faults = cascade_faults([task.name for task in self.tasks], parents)
         if faults:
             raise FaultsError(*faults)
         return self
-
-    def _cycles(self, place: dict[str, int]) -> list[Fault]:
-        """Return a fault per cycle of parents, at its first task in the order of the file."""
-        faults: list[Fault] = []
-        done: set[str] = set()
-        for task in self.tasks:
-            name, chain = task.name, {task.name: 0}
-            while name not in done and (parents := self.tasks[place[name]].parents) is not None:
-                name = parents[0]
-                if name in chain:
-                    cycle = [*list(chain)[chain[name] :], name]
-                    faults.append((("tasks", place[name], "parents"), f"cycle of parents: {_path(cycle)}"))
-                    break
-                chain[name] = len(chain)
-            done.update(chain)
-        return faults
-
-    def _depths(self, place: dict[str, int]) -> list[Fault]:
-        """Return a fault per task that is the first too many of its cascade; there are no cycles."""
-        depth: dict[str, int] = {}
-        for task in self.tasks:
-            chain = [task.name]
-            while chain[-1] not in depth and (parents := self.tasks[place[chain[-1]]].parents) is not None:
-                chain.append(parents[0])
-            above = depth.get(chain[-1], 1)
-            depth.update({name: above + i for i, name in enumerate(reversed(chain))})
-        return [
-            (("tasks", i, "parents"), f"task {task.name!r} is number {MAX_DEPTH + 1} of its cascade; a cascade is at most {MAX_DEPTH} deep")
-            for i, task in enumerate(self.tasks)
-            if depth[task.name] == MAX_DEPTH + 1
-        ]
-
-
-def _path(names: list[str]) -> str:
-    shown = names if len(names) <= 20 else [*names[:10], f"({len(names) - 20} more)", *names[-10:]]
-    return " -> ".join(shown)

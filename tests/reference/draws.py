@@ -39,6 +39,29 @@ def is_triggered(problem, seed, task, frame):
     return uniform(seed, task, frame, TRIGGER, 0) < problem.task_trigger[task]
 
 
+def exists(problem, seed, task, frame):
+    """Whether a frame of a task, released or suppressed, exists: its own draw and its parents' existence."""
+    own = parents(problem, task)
+    return is_triggered(problem, seed, task, frame) and all(exists(problem, seed, parent, frame) for parent in own)
+
+
+def parents(problem, task):
+    return problem.parent_task[problem.parent_first[task] : problem.parent_first[task + 1]].tolist()
+
+
+def time_factor(problem, seed, task, frame, index):
+    """What the index-th layer of a job's subnet takes, over its estimate."""
+    values = problem.factor_value[problem.factor_first[task] : problem.factor_first[task + 1]]
+    sigma = float(problem.factor_sigma[task])
+    u = uniform(seed, task, frame, FACTOR, 2 * index)
+    if len(values):
+        return float(values[math.floor(u * len(values))])
+    if sigma == 0.0:
+        return 1.0
+    z = math.sqrt(-2.0 * math.log(1.0 - u)) * math.cos(2.0 * math.pi * uniform(seed, task, frame, FACTOR, 2 * index + 1))
+    return math.exp(sigma * z - 0.5 * (sigma * sigma))
+
+
 def priority(problem, seed, task, frame):
     first, last = int(problem.priority_first[task]), int(problem.priority_first[task + 1])
     u = uniform(seed, task, frame, PRIORITY, 0)

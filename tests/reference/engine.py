@@ -13,13 +13,20 @@ from reference.view import View
 INF = math.inf
 NEVER = 2**62
 MET, LATE, DROPPED, UNFINISHED, SUPPRESSED = range(5)
+PERIODIC, POISSON, CHILD, CLOSED, TRACE = range(5)
+
+
+def up(duration):
+    """A duration in whole ns: rounded up, at least 1, at most what the clock has."""
+    return max(1, math.ceil(min(duration, float(NEVER))))
 
 
 class Job:
     """One inference of one frame."""
 
-    def __init__(self, task, frame, release, deadline, priority, layer):
+    def __init__(self, task, frame, release, source, deadline, priority, layer):
         self.task, self.frame, self.release, self.deadline, self.priority = task, frame, release, deadline, priority
+        self.source = source  # release of the frame's root
         self.layer = layer  # the next one, or the running one
         self.subnet = None
         self.start, self.last_end = -1, release
@@ -47,8 +54,11 @@ class Simulator:
         )
         self.view = View(self, self.mapper.estimate_tiles)
         n = problem.n_tasks
-        self.children = [[c for c in range(n) if problem.task_parent[c] == t] for t in range(n)]
-        self.releases = []  # (time, task, frame), ascending
+        self.parents = [draws.parents(problem, task) for task in range(n)]
+        self.children = [[c for c in range(n) if t in self.parents[c]] for t in range(n)]
+        self.reports = {}  # (child, frame): whether each parent that has reported failed
+        self.releases = []  # (time, task, frame, release of the root), ascending
+        self.next_frame = [0] * n  # of closed loops
         self.queue = [[] for _ in range(n)]  # released jobs that have not ended, by frame
         self.ready, self.running = [], {}  # running: {(accelerator, lowest tile): Running}
         self.on_tile = [[None] * int(t) for t in problem.accelerator_tiles]  # last job of each tile
@@ -62,36 +72,55 @@ class Simulator:
         self.served_bytes, self.partial_bytes = 0, 0.0
         self.switches = self.migrations = self.n_layers = 0
         for task in range(n):
-            if problem.task_arrival[task] != 2:
+            if problem.task_arrival[task] == CLOSED:
+                for _ in range(problem.task_outstanding[task]):
+                    self.release_another(task, 0)
+            elif problem.task_arrival[task] != CHILD:
                 self.schedule_root(task, 0, 0)
 
     # ---- releases
 
     def schedule_root(self, task, frame, previous):
-        if self.problem.task_arrival[task] == 0:
-            time = draws.periodic_release(self.problem, self.seed, task, frame)
+        problem = self.problem
+        if problem.task_arrival[task] == PERIODIC:
+            self.schedule(task, frame, draws.periodic_release(problem, self.seed, task, frame))
+        elif problem.task_arrival[task] == POISSON:
+            self.schedule(task, frame, previous + draws.poisson_gap(problem, self.seed, task, frame))
         else:
-            time = previous + draws.poisson_gap(self.problem, self.seed, task, frame)
-        if time < self.problem.duration_ns:
-            insort(self.releases, (time, task, frame))
+            times = problem.trace_ns[problem.trace_first[task] : problem.trace_first[task + 1]]
+            if frame < len(times):
+                self.schedule(task, frame, int(times[frame]))
 
-    def release(self, task, frame):
+    def release_another(self, task, time):
+        self.schedule(task, self.next_frame[task], time)
+        self.next_frame[task] += 1
+
+    def schedule(self, task, frame, time):
+        if time < self.problem.duration_ns:
+            insort(self.releases, (time, task, frame, time))
+
+    def release(self, task, frame, source):
         problem = self.problem
         subnet = int(problem.model_first_subnet[problem.task_model[task]])
+        start = source if problem.task_from_source[task] else self.now
         job = Job(
             task,
             frame,
             self.now,
-            self.now + int(problem.task_deadline_ns[task]),
+            source,
+            start + int(problem.task_deadline_ns[task]),
             draws.priority(problem, self.seed, task, frame),
             draws.next_layer(problem, self.seed, task, frame, subnet, None),
         )
-        if problem.task_arrival[task] != 2:
+        if problem.task_arrival[task] not in (CHILD, CLOSED):
             self.schedule_root(task, frame + 1, self.now)
         self.queue[task].append(job)
         self.notify("on_release", task, frame)
-        if self.queue[task][0] is job:
+        if self.queue[task][0] is job or not problem.task_in_order[task]:
             self.make_ready(job)
+        unstarted = [one for one in self.queue[task] if one.start < 0]
+        if problem.task_max_backlog[task] and len(unstarted) > problem.task_max_backlog[task]:
+            self.drop(unstarted[0])
 
     def make_ready(self, job):
         self.ready.append(job)
@@ -114,7 +143,7 @@ class Simulator:
         return self.close()
 
     def next_time(self):
-        times = [r.finish for r in self.running.values()] + [time for time, _, _ in self.releases[:1]]
+        times = [r.finish for r in self.running.values()] + [time for time, *_ in self.releases[:1]]
         if not times and not self.ready:
             return None
         return min([*times, self.next_window])
@@ -123,8 +152,8 @@ class Simulator:
         for place in sorted(place for place, r in self.running.items() if r.finish == self.now):
             self.complete(self.running.pop(place))
         while self.releases and self.releases[0][0] == self.now:
-            _, task, frame = self.releases.pop(0)
-            self.release(task, frame)
+            _, task, frame, source = self.releases.pop(0)
+            self.release(task, frame, source)
         if self.now == self.next_window:
             self.end_window()
 
@@ -172,24 +201,29 @@ class Simulator:
         tiles = sorted((held + [tile for tile in idle if tile not in held])[:n_tiles])
         block_end = job.layer + n_model_layers
         self.start_layer(job, accelerator, tuple(tiles), block_end)
+        self.notify("on_dispatch", job.task, job.frame, accelerator, n_tiles)
 
     def start_layer(self, job, accelerator, tiles, block_end):
         problem = self.problem
         cost = problem.costs[job.layer, problem.option_first[accelerator] + len(tiles) - 1]
         switch_bytes = self.switch_bytes(job, accelerator, tiles, cost) if problem.has_switch else 0
-        t = int(cost["t_iso_ns"])
-        if switch_bytes:
-            t += max(1, math.ceil(switch_bytes / float(problem.port_bytes_per_ns[accelerator])))
+        port = float(problem.port_bytes_per_ns[accelerator])
+        factor = self.time_factor(job)
+        estimate = int(cost["t_iso_ns"])
+        t = estimate if factor == 1.0 else max(up(int(cost["dram_bytes"]) / port), up(factor * estimate))
+        extra = up(switch_bytes / port) if switch_bytes else 0
         if job.start >= 0 and len(tiles) != len(job.tiles):
-            t += problem.regroup_ns
+            extra += problem.regroup_ns
+        estimate, t = estimate + extra, t + extra
         r = Running()
         r.job, r.layer, r.accelerator, r.tiles, r.n_tiles, r.block_end = job, job.layer, accelerator, tiles, len(tiles), block_end
         r.start, r.t, r.bytes, r.switch_bytes = self.now, t, int(cost["dram_bytes"]) + switch_bytes, switch_bytes
         r.demand, r.l2_demand = r.bytes / t, int(cost["l2_bytes"]) / t
+        r.estimate, r.estimated_demand = estimate, r.bytes / estimate
         r.remaining, r.rate, r.since, r.finish, r.cap = float(t), 0.0, self.now, NEVER, INF
         self.running[accelerator, tiles[0]] = r
         self.has_changed = True
-        self.charge(job, cost, switch_bytes)
+        self.charge(job, cost, switch_bytes, factor)
         if job.start < 0:
             job.start = self.now
         else:
@@ -198,6 +232,12 @@ class Simulator:
         job.accelerator, job.tiles, job.is_resident = accelerator, tiles, True
         for tile in tiles:
             self.on_tile[accelerator][tile] = job
+
+    def time_factor(self, job):
+        problem = self.problem
+        subnet = int(problem.model_first_subnet[problem.task_model[job.task]]) + job.subnet
+        first = int(problem.block_first_layer[problem.subnet_first_block[subnet]])
+        return draws.time_factor(problem, self.seed, job.task, job.frame, job.layer - first)
 
     def switch_bytes(self, job, accelerator, tiles, cost):
         """Activations to flush for the displaced and to fetch for the incoming job."""
@@ -219,7 +259,7 @@ class Simulator:
             other.is_resident = False
         return moved
 
-    def charge(self, job, cost, switch_bytes):
+    def charge(self, job, cost, switch_bytes, factor):
         row = self.task_energy[job.task]
         for i, name in enumerate(("energy_mac_j", "energy_sram_j", "energy_l2_j", "energy_dram_j")):
             row[i] += cost[name]
@@ -230,7 +270,8 @@ class Simulator:
             job.energy += energy
             self.switches += 1
         job.worst_energy += float(self.problem.layer_worst_energy_j[job.layer])
-        job.isolated += int(self.problem.layer_reference_ns[job.layer])
+        reference = int(self.problem.layer_reference_ns[job.layer])
+        job.isolated += reference if factor == 1.0 else up(factor * reference)
 
     def complete(self, r):
         job = r.job
@@ -260,28 +301,39 @@ class Simulator:
         """Record the end; release or suppress the children; let the task's next frame in."""
         job.has_ended = True
         self.record(job, status, finish)
+        is_head = self.queue[job.task][0] is job
         self.queue[job.task].remove(job)
-        for child in self.children[job.task]:
-            if draws.is_triggered(self.problem, self.seed, child, job.frame):
-                if status in (MET, LATE):
-                    insort(self.releases, (self.now, child, job.frame))
-                else:
-                    self.suppress(child, job.frame, job.deadline, finish)
+        if status in (MET, LATE):
+            for child in self.settled_children(job.task, job.frame, False):
+                insort(self.releases, (self.now, child, job.frame, job.source))
+        else:
+            self.suppress_children(job.task, job.frame, job.deadline, finish)
         if status != UNFINISHED:
             self.notify("on_job_end", job.task, job.frame, status)
-        if status != UNFINISHED and self.queue[job.task]:
-            self.make_ready(self.queue[job.task][0])
+            if self.problem.task_arrival[job.task] == CLOSED:
+                self.release_another(job.task, self.now if status in (MET, LATE) else self.now + 1)
+            if is_head and self.queue[job.task] and self.problem.task_in_order[job.task]:
+                self.make_ready(self.queue[job.task][0])
 
     def drop(self, job):
-        self.remove_ready(job)
+        if job in self.ready:
+            self.remove_ready(job)
         self.end_job(job, DROPPED, self.now)
 
-    def suppress(self, task, frame, deadline, finish):
-        job = Job(task, frame, -1, deadline, draws.priority(self.problem, self.seed, task, frame), -1)
-        self.record(job, SUPPRESSED, finish)
+    def settled_children(self, task, frame, has_failed):
+        """Report a parent's end to its children; those that this releases (all parents ended) or suppresses (the first failed)."""
         for child in self.children[task]:
-            if draws.is_triggered(self.problem, self.seed, child, frame):
-                self.suppress(child, frame, deadline, finish)
+            if draws.exists(self.problem, self.seed, child, frame):
+                reports = self.reports.setdefault((child, frame), [])
+                reports.append(has_failed)
+                if (has_failed and sum(reports) == 1) or (not any(reports) and len(reports) == len(self.parents[child])):
+                    yield child
+
+    def suppress_children(self, task, frame, deadline, finish):
+        for child in self.settled_children(task, frame, True):
+            job = Job(child, frame, -1, -1, deadline, draws.priority(self.problem, self.seed, child, frame), -1)
+            self.record(job, SUPPRESSED, finish)
+            self.suppress_children(child, frame, deadline, finish)
 
     def record(self, job, status, finish):
         job.status, job.finish = status, finish

@@ -103,6 +103,9 @@ class HashedAssign(Hashed, Mapper):
     def on_release(self, state, task, frame):
         self.notes += chance(1, state.now_ns, task, frame)
 
+    def on_dispatch(self, state, task, frame, accelerator, n_tiles):
+        self.notes += chance(4, state.now_ns, task, frame, accelerator, n_tiles, state.n_ready)
+
     def on_layer_end(self, state, task, frame):
         self.notes += chance(2, state.now_ns, task, frame, state.n_ready)
 
@@ -148,6 +151,9 @@ class Spy(Mapper):
 
     def on_release(self, state, task, frame):
         self.look(state, "release", task, frame)
+
+    def on_dispatch(self, state, task, frame, accelerator, n_tiles):
+        self.look(state, "dispatch", task, frame, accelerator, n_tiles)
 
     def on_layer_end(self, state, task, frame):
         self.look(state, "layer", task, frame)

@@ -318,7 +318,11 @@ def test_arrivals_deadlines_and_load():
         *["periodic"] * 2,
     ]
     assert problem.task_rate_hz.tolist() == [0.0, 50.0, 50.0, 200.0, 0.0, 0.0, 3.0, 1.5]
-    assert problem.task_parent.tolist() == [4, -1, -1, -1, 1, 2, -1, -1]
+    assert problem.parent_first.tolist() == [0, 1, 1, 1, 1, 2, 3, 3, 3]
+    assert problem.parent_task.tolist() == [4, 1, 2]
+    assert problem.child_first.tolist() == [0, 0, 1, 2, 2, 3, 3, 3, 3]
+    assert problem.child_task.tolist() == [4, 5, 0]
+    assert problem.ancestor_task.tolist() == [4]
     assert problem.task_trigger.tolist() == [0.5, 1.0, 1.0, 1.0, 1.0, 0.25, 1.0, 1.0]
     # The grandchild's is its root's, whatever its parent says; load leaves explicit ones alone; thirds of a second are rounded.
     assert problem.task_deadline_ns.tolist() == [20 * MS, 20 * MS, 7_500_000, 5 * MS, 3 * MS, 7_500_000, 333_333_333, 666_666_667]

@@ -21,9 +21,10 @@ from rtsched.library import load_model, locate
 from rtsched.platform.platform import Memory
 from rtsched.policies.registry import load_policy
 from rtsched.policies.roles import Dropper, Mapper, Policy
+from rtsched.workload.cascade import MAX_DEPTH
 from rtsched.workload.layer import Conv, Gemm, Measured
 from rtsched.workload.model import Model
-from rtsched.workload.scenario import MAX_DEPTH, Scenario, Task
+from rtsched.workload.scenario import Scenario, Task
 
 
 def faults_of(call, *arguments, **options):
