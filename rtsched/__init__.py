@@ -15,7 +15,7 @@ from rtsched.cost.table import CostTable, TableCost
 from rtsched.errors import InputError, PolicyError, RtschedError
 from rtsched.library import load_model, load_platform, load_scenario
 from rtsched.outcome import Outcome
-from rtsched.platform.platform import Accelerator, Memory, Platform
+from rtsched.platform.platform import Accelerator, Memory, Platform, Reference
 from rtsched.policies.registry import load_policy
 from rtsched.policies.roles import Dropper, Mapper, Policy, Regulator, Selector, Tuner
 from rtsched.problem import Problem
@@ -62,6 +62,7 @@ __all__ = [
     "Pool",
     "Problem",
     "Recurrent",
+    "Reference",
     "Regulator",
     "Reshape",
     "RtschedError",

@@ -75,7 +75,7 @@ def compile_problem(scenario: Scenario, platform: Platform) -> Problem:
         has_switch=platform.switch == "activations",
         dram_j_per_byte=platform.energy.dram_j_per_byte,
         layer_worst_energy_j=costs["energy_j"].max(axis=1),
-        layer_reference_ns=np.where(costs["t_iso_ns"] > 0, costs["t_iso_ns"], MAX_TIME_NS).min(axis=1),
+        layer_reference_ns=_reference_ns(platform, costs, hardware["option_first"]),
         scenario=scenario,
         platform=platform,
         **tasks,
@@ -263,6 +263,21 @@ def _sum_faults(structure: dict[str, Any], costs: np.ndarray, models: Sequence[M
         for (model, subnet), time_ns in zip(owners, sums, strict=True)
         if time_ns > MAX_PART_NS
     ]
+
+
+def _reference_ns(platform: Platform, costs: np.ndarray, option_first: np.ndarray) -> np.ndarray:
+    """Time alone of each layer on the platform's reference, or on its fastest option where it cannot run there."""
+    wanted, n = platform.reference.accelerator, platform.reference.tiles
+    options = [
+        option
+        for one, first in zip(platform.accelerators, option_first.tolist(), strict=False)
+        if wanted in (None, one.name)
+        for option in (range(first, first + one.tiles) if n is None else [first + min(n, one.tiles) - 1])
+    ]
+    time_ns = np.where(costs["t_iso_ns"] > 0, costs["t_iso_ns"], MAX_TIME_NS)
+    there_ns = time_ns[:, options].min(axis=1)
+    reference_ns: np.ndarray = np.where(there_ns < MAX_TIME_NS, there_ns, time_ns.min(axis=1))
+    return reference_ns
 
 
 def _togo(structure: dict[str, Any], costs: np.ndarray, hardware: dict[str, Any]) -> dict[str, Any]:

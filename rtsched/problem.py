@@ -104,7 +104,7 @@ class Problem:
     layer_worst_energy_j : ndarray of float64, shape (n_layers,)
         On the most energy-hungry option.
     layer_reference_ns : ndarray of int64, shape (n_layers,)
-        Uncontended on the fastest option.
+        Uncontended on the platform's `Reference`; by default on the fastest option.
     togo_mean_ns, togo_min_ns : ndarray of int64, shape (n_layers, max_tiles)
         Expected time from the start of this layer, once it is reached, to the end of the job: mean and minimum over
         the accelerators that can run each layer, on column + 1 tiles (fewer where an accelerator has fewer).

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rtsched.cost.dataflow import DataflowCost
 from rtsched.cost.model import Energy
 from rtsched.cost.table import TableCost
-from rtsched.errors import FaultsError, repeated_names
+from rtsched.errors import Fault, FaultsError, repeated_names
 
-__all__ = ["MAX_ACCELERATORS", "MAX_TILES", "Accelerator", "Memory", "Platform"]
+__all__ = ["MAX_ACCELERATORS", "MAX_TILES", "Accelerator", "Memory", "Platform", "Reference"]
 
 MAX_ACCELERATORS = 1024
 MAX_TILES = 64
@@ -72,6 +72,23 @@ class Memory(_Frozen):
     l2_gb_per_s: Bandwidth | None = None
 
 
+class Reference(_Frozen):
+    """On what the isolated time of a layer is measured, which the metrics of shared accelerators compare with.
+
+    A layer that cannot run there counts with its fastest option (decision).
+
+    Attributes
+    ----------
+    accelerator : str, optional
+        Its name. Default: the fastest one, layer by layer.
+    tiles : int, optional
+        How many of an accelerator's tiles; all of one that has fewer. Default: the fastest number, layer by layer.
+    """
+
+    accelerator: Name | None = None
+    tiles: Annotated[int, Field(ge=1, le=MAX_TILES, strict=True)] | None = None
+
+
 class Platform(_Frozen):
     """What a scenario runs on.
 
@@ -88,6 +105,8 @@ class Platform(_Frozen):
     sync_ns : int
         Synchronisation of several tiles, once per layer that runs on more than one.
     energy : Energy
+    reference : Reference
+        What a job's isolated time is measured on. Default: the fastest option of each layer.
     """
 
     name: Name
@@ -98,9 +117,21 @@ class Platform(_Frozen):
     regroup_ns: Annotated[int, Field(ge=0, le=10**15, strict=True)] = 0
     sync_ns: Annotated[int, Field(ge=0, le=10**15, strict=True)] = 0
     energy: Energy = Energy()
+    reference: Reference = Reference()
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Platform:
-        if faults := repeated_names("accelerators", self.accelerators):
+    def _check(self) -> Platform:
+        if faults := repeated_names("accelerators", self.accelerators) + self._reference_faults():
             raise FaultsError(*faults)
         return self
+
+    def _reference_faults(self) -> list[Fault]:
+        wanted, n = self.reference.accelerator, self.reference.tiles
+        tiles = {one.name: one.tiles for one in self.accelerators}
+        if wanted is not None and wanted not in tiles:
+            return [(("reference", "accelerator"), f"unknown accelerator {wanted!r}; accelerators: {', '.join(tiles)}")]
+        most = max(tiles.values()) if wanted is None else tiles[wanted]
+        if n is not None and n > most:
+            owner = "the largest accelerator" if wanted is None else f"accelerator {wanted!r}"
+            return [(("reference", "tiles"), f"must be at most {most}, the tiles of {owner}, got {n}")]
+        return []

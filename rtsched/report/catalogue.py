@@ -15,7 +15,7 @@ from rtsched.documents import Document, hint
 from rtsched.errors import InputError
 from rtsched.interop.onnx import ImportedModel
 from rtsched.library import YAML, load_model, load_platform, load_scenario, locate, models, platforms, scenarios
-from rtsched.platform.platform import Accelerator, Memory
+from rtsched.platform.platform import Accelerator, Memory, Reference
 from rtsched.policies.registry import POLICIES, load_policy, policy_names, policy_summary
 from rtsched.report.text import NOTHING, digits, facts, name, scale, table
 from rtsched.workload.model import Model, Subnet
@@ -190,6 +190,7 @@ def _platform(ref: str) -> RenderableType:
             f"{energy.sram_per_mac:g} per buffer element, {energy.dram_per_mac:g} per DRAM byte",
         ),
         ("source", str(name(energy.source))),
+        *([("reference", _reference(platform.reference))] if platform.reference != Reference() else []),
     ]
     return Group(_title(platform.name, "platform", platform.description), made, "", facts(rows))
 
@@ -212,6 +213,12 @@ def _memory(memory: Memory) -> str:
     l2 = "" if memory.l2_gb_per_s is None else f"; L2 {memory.l2_gb_per_s:g} GB/s"
     shared = {"proportional": "shared in proportion to demand", "fair": "shared fairly (max-min)"}[memory.arbiter]
     return f"DRAM {memory.peak_gb_per_s:g} GB/s, of which {shares} % is delivered{layers}, {shared}{l2}"
+
+
+def _reference(reference: Reference) -> str:
+    tiles = "any number of tiles" if reference.tiles is None else "1 tile" if reference.tiles == 1 else f"{reference.tiles} tiles"
+    owner = "the fastest accelerator" if reference.accelerator is None else str(name(reference.accelerator))
+    return f"{owner} with {tiles}: the time of a job alone"
 
 
 # Policies

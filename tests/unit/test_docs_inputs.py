@@ -35,6 +35,7 @@ CLASSES = (
     rtsched.Platform,
     rtsched.Accelerator,
     rtsched.Memory,
+    rtsched.Reference,
     rtsched.Energy,
     rtsched.DataflowCost,
     rtsched.TableCost,
