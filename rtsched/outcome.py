@@ -77,7 +77,7 @@ class Outcome:
         index among the model's (-1: never chosen), ``status`` an index into `STATUSES`. Times that did not come are -1: the
         start of a job that never ran, the finish of an unfinished one, the release of a suppressed one. A dropped job's
         finish is its drop. A suppressed job has the deadline of the job that failed it. ``worst_energy_j`` is the energy of
-        its executed layers each on its most energy-hungry option, ``isolated_ns`` their time alone on the fastest.
+        its executed layers each on its most energy-hungry option, ``isolated_ns`` their time alone on the platform's reference.
     layers : ndarray of LAYER_DTYPE, shape (n_layers,), or None
         Executed layers by (job, start), when they were recorded. ``tiles`` is a bit mask; a finish of -1 was cut by the end.
     task_energy_j : ndarray of float64, shape (n_tasks, 5)
@@ -87,9 +87,11 @@ class Outcome:
     idle_energy_j : ndarray of float64, shape (n_accelerators,)
     served_bytes : float
         DRAM traffic.
-    n_layers, n_switches, n_migrations : int
-        Layers completed; layers that moved activations because of a switch; layers on another accelerator than the job's
-        layer before.
+    n_layers : int
+        Layers completed.
+    task_switches, task_migrations : ndarray of int64, shape (n_tasks,)
+        Layers that moved activations because of a switch; layers on another accelerator than the job's layer before. Counted
+        when a layer starts.
     provenance : dict
         ``version``, names, seed, and a SHA-256 over all inputs.
     """
@@ -106,9 +108,19 @@ class Outcome:
     idle_energy_j: np.ndarray = field(repr=False)
     served_bytes: float
     n_layers: int
-    n_switches: int
-    n_migrations: int
+    task_switches: np.ndarray = field(repr=False)
+    task_migrations: np.ndarray = field(repr=False)
     provenance: dict[str, Any] = field(repr=False)
+
+    @property
+    def n_switches(self) -> int:
+        """Layers of all tasks that moved activations because of a switch."""
+        return int(self.task_switches.sum())
+
+    @property
+    def n_migrations(self) -> int:
+        """Layers of all tasks on another accelerator than the job's layer before."""
+        return int(self.task_migrations.sum())
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -263,8 +263,8 @@ def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Ou
         idle_energy_j=idle_ns * 1e-9 * problem.idle_power_w,
         served_bytes=found["served_bytes"],
         n_layers=found["n_layers"],
-        n_switches=found["n_switches"],
-        n_migrations=found["n_migrations"],
+        task_switches=found["task_switches"],
+        task_migrations=found["task_migrations"],
         provenance=provenance,
     )
 

@@ -95,7 +95,7 @@ cdef void charge(const State *s, Record *record, Job *job, const CostRow *cost, 
         energy_j = <double>switch_bytes * s.t.dram_j_per_byte
         sums[ENERGY_SWITCH] += energy_j
         job.energy_j += energy_j
-        record.n_switches += 1
+        record.task_switches[job.task] += 1
     job.worst_energy_j += s.t.layer_worst_energy_j[job.layer]
     if factor == 1.0:
         job.isolated_ns += s.t.layer_reference_ns[job.layer]
@@ -138,7 +138,7 @@ cdef void start_layer(State *s, Record *record, int slot, int accelerator, uint6
         s.n_unstarted[job.task] -= 1
     else:
         job.preemptions += s.now_ns > job.last_end_ns
-        record.n_migrations += job.accelerator != accelerator
+        record.task_migrations[job.task] += job.accelerator != accelerator
     job.accelerator, job.tiles, job.n_tiles, job.is_resident = accelerator, tiles, n_tiles, True
     for i in range(s.t.accelerator_tiles[accelerator]):
         if tiles >> i & 1:

@@ -128,8 +128,8 @@ cdef class Engine:
             "busy_ns": np.array([self.record.busy_ns[i] for i in range(self.s.t.n_places)], dtype=np.int64),
             "served_bytes": self.record.served_bytes + self.record.partial_bytes,
             "n_layers": self.record.n_layers,
-            "n_switches": self.record.n_switches,
-            "n_migrations": self.record.n_migrations,
+            "task_switches": np.array([self.record.task_switches[i] for i in range(self.s.t.n_tasks)], dtype=np.int64),
+            "task_migrations": np.array([self.record.task_migrations[i] for i in range(self.s.t.n_tasks)], dtype=np.int64),
             "n_events": self.record.n_events,
             "end_ns": self.end_ns,
         }

@@ -20,8 +20,8 @@ cdef struct Record:
     int64_t served_bytes  # of completed layers
     double partial_bytes  # of layers that the end of the run cut
     int64_t n_layers  # completed
-    int64_t n_switches
-    int64_t n_migrations
+    int64_t *task_switches  # [task]; layers that moved activations
+    int64_t *task_migrations  # [task]; layers on another accelerator than the job's layer before
     int64_t n_events
     WindowSums window
 

@@ -15,14 +15,16 @@ cdef int init(Record *r, const State *s, bint keeps_layers) except -1 nogil:
     r.keeps_layers = keeps_layers
     r.task_energy_j = <double *>calloc(n * N_ENERGY, sizeof(double))
     r.busy_ns = <int64_t *>calloc(s.t.n_places, sizeof(int64_t))
+    r.task_switches = <int64_t *>calloc(n, sizeof(int64_t))
+    r.task_migrations = <int64_t *>calloc(n, sizeof(int64_t))
     r.window.n_tasks = n
     r.window.n_ended = <int64_t *>calloc(n, sizeof(int64_t))
     r.window.n_violated = <int64_t *>calloc(n, sizeof(int64_t))
     r.window.energy_j = <double *>calloc(n, sizeof(double))
     r.window.worst_energy_j = <double *>calloc(n, sizeof(double))
     if (
-        r.task_energy_j == NULL or r.busy_ns == NULL or r.window.n_ended == NULL or r.window.n_violated == NULL
-        or r.window.energy_j == NULL or r.window.worst_energy_j == NULL
+        r.task_energy_j == NULL or r.busy_ns == NULL or r.task_switches == NULL or r.task_migrations == NULL
+        or r.window.n_ended == NULL or r.window.n_violated == NULL or r.window.energy_j == NULL or r.window.worst_energy_j == NULL
     ):
         with gil:
             raise MemoryError(f"no memory for the sums of {n} tasks")
@@ -34,6 +36,8 @@ cdef void release(Record *r) noexcept nogil:
     free(r.layers)
     free(r.task_energy_j)
     free(r.busy_ns)
+    free(r.task_switches)
+    free(r.task_migrations)
     free(r.window.n_ended)
     free(r.window.n_violated)
     free(r.window.energy_j)

@@ -70,7 +70,7 @@ class Simulator:
         self.task_energy = np.zeros((n, 5))
         self.busy = [[0] * int(t) for t in problem.accelerator_tiles]
         self.served_bytes, self.partial_bytes = 0, 0.0
-        self.switches = self.migrations = self.n_layers = 0
+        self.switches, self.migrations, self.n_layers = [0] * n, [0] * n, 0
         for task in range(n):
             if problem.task_arrival[task] == CLOSED:
                 for _ in range(problem.task_outstanding[task]):
@@ -228,7 +228,7 @@ class Simulator:
             job.start = self.now
         else:
             job.preemptions += self.now > job.last_end
-            self.migrations += job.accelerator != accelerator
+            self.migrations[job.task] += job.accelerator != accelerator
         job.accelerator, job.tiles, job.is_resident = accelerator, tiles, True
         for tile in tiles:
             self.on_tile[accelerator][tile] = job
@@ -268,7 +268,7 @@ class Simulator:
             energy = switch_bytes * self.problem.dram_j_per_byte
             row[4] += energy
             job.energy += energy
-            self.switches += 1
+            self.switches[job.task] += 1
         job.worst_energy += float(self.problem.layer_worst_energy_j[job.layer])
         reference = int(self.problem.layer_reference_ns[job.layer])
         job.isolated += reference if factor == 1.0 else up(factor * reference)

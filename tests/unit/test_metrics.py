@@ -71,8 +71,8 @@ def outcome_of(rows):
         idle_energy_j=np.array([0.125, 0.375]),
         served_bytes=600.0,
         n_layers=7,
-        n_switches=2,
-        n_migrations=1,
+        task_switches=np.array([2, 0, 0, 0]),
+        task_migrations=np.array([0, 1, 0, 0]),
         provenance={},
     )
 
