@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from rtsched.metrics import PERCENTILES
+from rtsched.metrics import PERCENTILES, PRIORITY_GROUPS
 from rtsched.outcome import ENERGY_COMPONENTS, STATUSES
 from rtsched.report.text import Fitting, digits, facts, name, percent, scale, scaled, seconds, table
 
@@ -134,12 +134,33 @@ def _totals(outcome: Outcome) -> list[tuple[str, str]]:
     }
     return [
         ("UXCost", f"{digits(metrics.uxcost)} (deadline violations x normalised energy; less is better)"),
+        *_sharing(outcome),
         ("energy", f"{scaled(metrics.total_energy_j, 'J')}: {parts}"),
         ("busy", _busy(outcome)),
         ("DRAM", f"{traffic}, {scaled(outcome.served_bytes, 'B')} moved"),
         ("layers", ", ".join(f"{what} {n:,}" for what, n in counts.items())),
         *(("subnets" if i == 0 else "", line) for i, line in enumerate(_subnets(outcome))),
     ]
+
+
+def _sharing(outcome: Outcome) -> list[tuple[str, str]]:
+    """Return a line for the metrics of shared accelerators, and one for the groups of priorities where there are several."""
+    metrics = outcome.metrics
+    lost = int((metrics.n_counting - metrics.n_finished).sum())
+    left_out = f" ({lost:,} that did not finish left out)" if lost else ""
+    sharing = (
+        f"STP {digits(metrics.stp)} ({digits(metrics.stp_jobs)} per job), ANTT {digits(metrics.antt)}{left_out}, "
+        f"fairness {digits(metrics.fairness)}, XRBench {digits(metrics.xrbench)}"
+    )
+    sla = f"{percent(metrics.sla)} %"
+    groups = [
+        f"{group} ({span[0]}-{span[-1]}) {percent(rate)} %"
+        for (group, span), rate, n in zip(PRIORITY_GROUPS.items(), metrics.group_sla, metrics.group_counting, strict=True)
+        if n
+    ]
+    if len(groups) < 2:
+        return [("sharing", f"SLA {sla}, {sharing}")]
+    return [("SLA", f"{sla} of deadlines met; by priority: {', '.join(groups)}"), ("sharing", sharing)]
 
 
 def _busy(outcome: Outcome) -> str:

@@ -45,6 +45,7 @@ def jobs_of(rows):
         for name, value in zip(names, row, strict=True):
             job[name] = STATUSES.index(value) if name == "status" else value
     jobs["job"] = np.arange(len(rows))
+    jobs["isolated_ns"][jobs["start_ns"] >= 0] = 10
     jobs["model"] = np.array([0, 1, 1, 0])[jobs["task"]]
     return jobs
 
@@ -162,8 +163,8 @@ def test_to_dict(outcome):
     assert found["uxcost"] == pytest.approx(3.2375)
     assert found["violation_rate"] == 5 / 9
     assert found["energy_j"] == {"total": 16.5, "idle": 0.5, "mac": 2.5, "sram": 0.5, "l2": 0.25, "dram": 0.75, "switch": 12.0}
-    counts = ("memory_utilisation", "dram_bytes", "layers", "switches", "migrations")
-    assert [found[name] for name in counts] == [0.3, 600.0, 7, 2, 1]
+    counts = ("memory_utilisation", "dram_bytes", "layers", "preemptions", "switches", "migrations")
+    assert [found[name] for name in counts] == [0.3, 600.0, 7, 6, 2, 1]
     assert found["accelerators"] == [
         {"accelerator": "a0", "utilisation": [0.5], "idle_energy_j": 0.125},
         {"accelerator": "a1", "utilisation": [0.25, 0.0], "idle_energy_j": 0.375},
@@ -182,8 +183,14 @@ def test_to_dict(outcome):
         "violated": 3,
         "violation_rate": 0.6,
         "latency_ns": {"p50": 100.0, "p90": 250.0, "p99": 250.0, "p99.9": 250.0, "p100": 250.0},
+        "mean_tardiness_ns": pytest.approx(50 / 3),
         "max_lateness_ns": 50.0,
+        # 10, 10, 10 of 100, 30, 250; all priorities are 0, so that its share is a third.
+        "progress": pytest.approx(30 / 380),
+        "proportional_progress": pytest.approx(90 / 380),
         "preemptions": 3,
+        "switches": 2,
+        "migrations": 0,
         "norm_energy": 0.5,
         "energy_j": {"total": 4.5, "mac": 1.0, "sram": 0.5, "l2": 0.25, "dram": 0.75, "switch": 2.0},
         "subnets": {"big": 2, "small": 2},

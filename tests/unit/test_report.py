@@ -157,7 +157,7 @@ def test_every_status_has_a_column_when_it_occurs():
 def test_summary_of_nothing():
     problem = problem_of([once("late", "m", 1, deadline_ns=10, release_ns=5000)], {"m": [[10]]})
     text = text_of(summary(rtsched.run(problem)))
-    assert "UXCost  - (" in text
+    assert "UXCost   - (" in text
     assert [line.split() for line in text.splitlines() if line.startswith("late")] == [["late", "m", *"000000", "-", "-", "-", "0"]]
 
 
@@ -169,7 +169,7 @@ def test_short_latencies_have_a_short_unit():
 
 def test_many_accelerators_are_summed_up():
     problem = problem_of([once("a", "m", 1, deadline_ns=500)], {"m": [[500] * 9]}, duration_s=1e-6)
-    assert "busy    0 to 50.0 %, mean 5.6 % of 9 accelerators" in text_of(summary(rtsched.run(problem)))
+    assert "busy     0 to 50.0 %, mean 5.6 % of 9 accelerators" in text_of(summary(rtsched.run(problem)))
 
 
 # Catalogue
