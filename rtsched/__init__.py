@@ -17,7 +17,7 @@ from rtsched.library import load_model, load_platform, load_scenario
 from rtsched.outcome import Outcome
 from rtsched.platform.platform import Accelerator, Memory, Platform, Reference
 from rtsched.policies.registry import load_policy
-from rtsched.policies.roles import Dropper, Mapper, Policy, Regulator, Selector, Tuner
+from rtsched.policies.roles import Dropper, Mapper, Policy, Regulator, Selector, Setting, Tuner
 from rtsched.problem import Problem
 from rtsched.run import Interrupted, compile, run, simulate
 from rtsched.workload.layer import (
@@ -68,6 +68,7 @@ __all__ = [
     "RtschedError",
     "Scenario",
     "Selector",
+    "Setting",
     "Softmax",
     "Subnet",
     "TableCost",

@@ -1,9 +1,13 @@
-"""Native roles: the base classes, whose methods do nothing, and the lists that roles answer with."""
+"""Native roles: the base classes, whose methods do nothing, their settings, and the lists that roles answer with."""
 
 from libc.stdint cimport int64_t
 from libc.stdlib cimport realloc
 
 from rtsched._core.state cimport State
+
+from dataclasses import dataclass
+from math import isfinite
+from numbers import Integral, Real
 
 
 class ContractError(Exception):
@@ -41,11 +45,148 @@ cdef int add_row(RowList *r, int slot) except -1 nogil:
     return 0
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A setting that a role declares: a keyword argument of its class, and an attribute of its objects.
+
+    Parameters
+    ----------
+    name : str
+    default : bool, int, float, str, tuple or None
+        Its type is the type of every value: a tuple takes lists whose entries are like its first; None takes anything.
+    meaning : str
+        What it does, in one line.
+    unit : str
+    low, high : float, optional
+        Least and largest value (of every entry, for a list). A float must be finite unless a bound is infinite.
+    choices : tuple, optional
+        The only values (entries, for a list).
+
+    Raises
+    ------
+    ValueError
+        The default is no value of the setting, or a name is no Python name.
+    """
+
+    name: str
+    default: object
+    meaning: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple | None = None
+
+    def __post_init__(self):
+        if not (isinstance(self.name, str) and self.name.isidentifier()):
+            raise ValueError(f"the name of a setting must be a Python name, got {self.name!r}")
+        if self.choices is not None:
+            object.__setattr__(self, "choices", tuple(self.choices))
+        try:
+            if isinstance(self.default, list):
+                object.__setattr__(self, "default", tuple(self.default))
+            object.__setattr__(self, "default", self.convert(self.default))
+        except ValueError as error:
+            raise ValueError(f"setting {self.name!r}: its default {error}") from None
+
+    def convert(self, value):
+        """Return a value as the role gets it: lists as tuples, whole numbers as int where the default is one.
+
+        Raises
+        ------
+        ValueError
+            It is of another type, out of range or none of the choices; the message says what it must be.
+        """
+        if self.default is None and value is None:
+            return None
+        if isinstance(self.default, tuple) or (self.default is None and isinstance(value, (list, tuple))):
+            if not isinstance(value, (list, tuple)):
+                raise ValueError(f"must be a list, got {value!r:.80}")
+            return tuple([self._entry(one, self.default[0] if self.default else None) for one in value])
+        return self._entry(value, self.default)
+
+    def _entry(self, value, like):
+        value = _typed(value, like, is_number=self.low is not None or self.high is not None)
+        if isinstance(value, float) and not isfinite(value) and value not in (self.low, self.high):
+            raise ValueError(f"must be a finite number, got {value!r}")
+        if self.low is not None and value < self.low:
+            raise ValueError(f"must be at least {self.low!r}, got {value!r}")
+        if self.high is not None and value > self.high:
+            raise ValueError(f"must be at most {self.high!r}, got {value!r}")
+        if self.choices is not None and value not in self.choices:
+            raise ValueError(f"must be one of {', '.join(map(str, self.choices))}, got {value!r:.80}")
+        return value
+
+
+def _typed(value, like, is_number):
+    """A value of the type of `like`; where that is None, a number if it has to be, else anything."""
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    if isinstance(like, bool):
+        if not isinstance(value, bool):
+            raise ValueError(f"must be true or false, got {value!r:.80}")
+    elif isinstance(like, Integral):
+        if not is_real or not isfinite(value) or value != int(value):
+            raise ValueError(f"must be a whole number, got {value!r:.80}")
+        return int(value)
+    elif isinstance(like, Real) or is_number:
+        if not is_real:
+            raise ValueError(f"must be a number, got {value!r:.80}")
+        return int(value) if like is None and isinstance(value, Integral) else float(value)
+    elif isinstance(like, str) and not isinstance(value, str):
+        raise ValueError(f"must be text, got {value!r:.80}")
+    return value
+
+
+def take_settings(role_class, given):
+    """Check the keyword arguments of a role's class against the settings that it declares.
+
+    Returns
+    -------
+    values : dict
+        A value for each setting, in the order of their declaration; the default where none is given or it is at fault.
+    faults : list of str
+    """
+    settings = {one.name: one for one in role_class.settings}
+    known = f"settings: {', '.join(settings)}" if settings else "it has no settings"
+    faults = [f"{role_class.__name__}: unknown setting {name!r}; {known}" for name in given if name not in settings]
+    values = {}
+    for name, setting in settings.items():
+        values[name] = setting.default
+        try:
+            if name in given:
+                values[name] = setting.convert(given[name])
+        except ValueError as error:
+            faults.append(f"{role_class.__name__}: {name} {error}")
+    return values, faults
+
+
 cdef class NativeRole:
-    """Base of the native roles. One with parameters shows them in its representation, which is part of a run's provenance."""
+    """Base of the native roles. One with settings declares them in `settings` and takes them in its `__init__`.
+
+    **Contract.** Each setting is a keyword argument of the class and a readable attribute of its objects. Together they
+    are the role's configuration: they stand in its representation, which is part of a run's provenance.
+    """
+
+    settings = ()
+
+    def __init__(self, **given):
+        self.take(given)
 
     def __repr__(self):
-        return f"{type(self).__module__}.{type(self).__qualname__}()"
+        values = ", ".join([f"{one.name}={getattr(self, one.name)!r}" for one in self.settings])
+        return f"{type(self).__module__}.{type(self).__qualname__}({values})"
+
+    def take(self, given):
+        """Return the values of all settings by name, those in `given` checked, the others as declared.
+
+        Raises
+        ------
+        ValueError
+            With a line for each value that is at fault, and each name that is no setting.
+        """
+        values, faults = take_settings(type(self), given)
+        if faults:
+            raise ValueError("\n".join(faults))
+        return values
 
     cpdef object start(self, object problem):
         """Return the object that one run talks to; the role itself unless something changes during a run."""
@@ -123,7 +264,9 @@ cdef class NativeTuner(NativeRole):
         self.window_ns = 1_000_000_000
 
     def __repr__(self):
-        return f"{type(self).__module__}.{type(self).__qualname__}(window_ns={self.window_ns})"
+        names = dict.fromkeys(["window_ns", *[one.name for one in self.settings]])
+        values = ", ".join([f"{name}={getattr(self, name)!r}" for name in names])
+        return f"{type(self).__module__}.{type(self).__qualname__}({values})"
 
     cdef int tune(self, const WindowSums *window, double *parameters, int n_parameters) except -1 nogil:
         return 0

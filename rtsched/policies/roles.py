@@ -14,19 +14,53 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from rtsched._core.roles import Setting, take_settings
+from rtsched.errors import InputError
+
 if TYPE_CHECKING:
     from rtsched._core.bridges import Window
     from rtsched._core.view import Dispatches, StateView
     from rtsched.problem import Problem
 
-__all__ = ["Dropper", "Mapper", "Policy", "Regulator", "Role", "Selector", "Tuner"]
+__all__ = ["Dropper", "Mapper", "Policy", "Regulator", "Role", "Selector", "Setting", "Tuner"]
 
 
 class Role:
     """What all roles have.
 
     The representation, which names the class and its attributes, is part of a run's provenance.
+
+    Parameters
+    ----------
+    **given
+        A role that declares `settings` takes them as keywords and has them as attributes. A class with an ``__init__`` of
+        its own does the same itself.
+
+    Attributes
+    ----------
+    settings : tuple of Setting
+        What can be set, for `rtsched show` and `configure`; with them alone a role like this one can be made.
+
+    Raises
+    ------
+    InputError
+        One message per value that is at fault, and per keyword that is no setting.
     """
+
+    settings: ClassVar[tuple[Setting, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        """Check the declared settings when the class is made."""
+        super().__init_subclass__()
+        is_tuple = isinstance(cls.settings, tuple) and all(isinstance(one, Setting) for one in cls.settings)
+        if not is_tuple or len({one.name for one in cls.settings}) < len(cls.settings):
+            raise InputError(f"{cls.__name__}.settings must be a tuple of Setting, each with a name of its own, got {cls.settings!r:.80}")
+
+    def __init__(self, **given: object) -> None:
+        values, faults = take_settings(type(self), given)
+        if faults:
+            raise InputError(faults)
+        vars(self).update(values)
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in sorted(vars(self).items()))
