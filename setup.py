@@ -1,4 +1,4 @@
-"""Build of the compiled core; everything else is in pyproject.toml.
+"""Build of the compiled core and policies; everything else is in pyproject.toml.
 
 RTSCHED_BUILD selects the mode: ``release`` (default), ``debug`` (bounds, overflow and initialisation checks) or ``trace``
 (line tracing of the .pyx files, for coverage).
@@ -44,7 +44,8 @@ def extension(source: Path) -> Extension:
     return Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=compile_args, define_macros=macros)
 
 
-extensions = [extension(source) for source in sorted(Path("rtsched/_core").glob("*.pyx"))]
+sources = sorted(source for folder in ("rtsched/_core", "rtsched/policies") for source in Path(folder).glob("*.pyx"))
+extensions = [extension(source) for source in sources]
 extensions.append(extension(Path(SHARED_UTILITY.replace(".", "/") + ".c")))
 
 setup(

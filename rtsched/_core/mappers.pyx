@@ -2,14 +2,14 @@
 
 from libc.stdint cimport int64_t
 
-from rtsched._core.roles cimport FORM_KEY, NativeMapper
+from rtsched._core.roles cimport FORM_KEY
 from rtsched._core.state cimport State, togo
 from rtsched._core.types cimport Job
 
 __all__ = ["EarliestDeadline", "FirstCome", "LeastLaxity", "ShortestRemaining"]
 
 
-cdef class KeyMapper(NativeMapper):
+cdef class KeyMapper:
     """Base: ranks a job once, when it becomes ready."""
 
     def __cinit__(self, *args, **kwargs):

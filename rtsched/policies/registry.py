@@ -17,6 +17,7 @@ POLICIES = {
     "edf": "rtsched.policies.edf",
     "fcfs": "rtsched.policies.fcfs",
     "llf": "rtsched.policies.llf",
+    "priority": "rtsched.policies.priority",
     "srpt": "rtsched.policies.srpt",
 }
 """Name to module; the module's ``policy()`` makes the composition and its docstring tells what it does."""

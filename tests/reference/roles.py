@@ -26,7 +26,18 @@ class ShortestRemaining(Mapper):
         return -state.togo_mean_ns
 
 
-TWINS = {"fcfs": FirstCome, "edf": EarliestDeadline, "llf": LeastLaxity, "srpt": ShortestRemaining}
+class LargestPriority(Mapper):
+    def key(self, state, row):
+        return -state.priority[row]
+
+
+TWINS = {
+    "fcfs": FirstCome,
+    "edf": EarliestDeadline,
+    "llf": LeastLaxity,
+    "srpt": ShortestRemaining,
+    "priority": LargestPriority,
+}
 
 
 def chance(*values):

@@ -8,18 +8,21 @@ import rtsched
 from rtsched.policies.registry import policy_names, policy_summary
 from rtsched.run import run
 
-#            released  takes  deadline at   laxity when released
-# a                 0     60         300    240
-# b                 1     20         400    379
-# c                 2     90         200    108
-JOBS = {"a": (0, 60, 300), "b": (1, 20, 399), "c": (2, 90, 198)}
+#            released  takes  deadline at   laxity when released   priority
+# a                 0     60         300    240                           1
+# b                 1     20         400    379                           5
+# c                 2     90         200    108                           3
+JOBS = {"a": (0, 60, 300, 1), "b": (1, 20, 399, 5), "c": (2, 90, 198, 3)}
 
 
 def three_jobs():
-    tasks = [once(name, name, 1, release_ns=release, deadline_ns=deadline) for name, (release, _, deadline) in JOBS.items()]
+    tasks = [
+        once(name, name, 1, release_ns=release, deadline_ns=deadline, priority=priority)
+        for name, (release, _, deadline, priority) in JOBS.items()
+    ]
     # A job that keeps the accelerator busy until 10, so that the three are chosen among.
-    tasks.append(once("blocker", "z", 1, deadline_ns=10))
-    times = {name: [[takes]] for name, (_, takes, _) in JOBS.items()}
+    tasks.append(once("blocker", "z", 1, deadline_ns=10, priority=11))
+    times = {name: [[takes]] for name, (_, takes, *_) in JOBS.items()}
     return problem_of(tasks, {**times, "z": [[10]]})
 
 
@@ -30,6 +33,7 @@ def three_jobs():
         ("edf", "c a b"),  # deadlines 200, 300, 400
         ("llf", "c a b"),
         ("srpt", "b a c"),  # 20, 60, 90
+        ("priority", "b c a"),  # 5, 3, 1
     ],
 )
 def test_order_of_three_jobs(policy, order):
@@ -51,6 +55,17 @@ def test_llf_differs_from_edf_when_remaining_times_do():
     assert run(problem, "llf").jobs["start_ns"].tolist() == [85, 5, 0]
 
 
+def test_equal_priorities_go_by_release():
+    # late (7) comes while first (3) runs; equal is released before same.
+    tasks = [
+        once("same", "x", 1, deadline_ns=20, release_ns=2, priority=3),
+        once("equal", "x", 1, deadline_ns=900, release_ns=1, priority=3),
+        once("first", "x", 1, deadline_ns=900, priority=3),
+        once("late", "x", 1, deadline_ns=900, release_ns=9, priority=7),
+    ]
+    assert run(problem_of(tasks, {"x": [[10]]}), "priority").jobs["start_ns"].tolist() == [30, 20, 0, 10]
+
+
 def test_ready_jobs_take_the_free_accelerator_that_is_fastest_for_them():
     tasks = [once("x", "x", 1, deadline_ns=999), once("y", "y", 1, deadline_ns=999)]
     problem = problem_of(tasks, {"x": [[50, 30]], "y": [[40, 20]]})
@@ -70,9 +85,12 @@ def test_jobs_are_preempted_at_layer_boundaries_only():
 
 
 def test_policies_with_different_names_decide_differently():
+    game = rtsched.load_scenario("vr_gaming")
+    ranked = game.model_copy(update={"tasks": tuple(task.model_copy(update={"priority": i}) for i, task in enumerate(game.tasks))})
+    cases = [(game, 1.0), (game, 1.6), (ranked, 1.6)]
     seen = {}
     for name in policy_names():
-        outcomes = [rtsched.simulate("vr_gaming", policy=name, duration_s=2.0, load=load, layers=True) for load in (1.0, 1.6)]
+        outcomes = [rtsched.simulate(scenario, policy=name, duration_s=2.0, load=load, layers=True) for scenario, load in cases]
         key = tuple(outcome.layers.tobytes() for outcome in outcomes)
         assert key not in seen, f"{name} decides like {seen[key]}"
         seen[key] = name
