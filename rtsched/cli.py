@@ -151,6 +151,7 @@ Examples:
   rtsched run vr_gaming
   rtsched run vr_gaming -p dream_8k_1ws2os -P edf --seed 3
   rtsched run glasses.yaml --load 1.5 --json out.json --csv jobs.csv
+  rtsched run vr_gaming -P mine.py:LeastLaxity
   rtsched run vr_gaming --json - | jq .metrics.uxcost
 
 docs/formats.md explains what is in the files. A file is written whole or not at all.
@@ -163,7 +164,9 @@ def run(
     platform: Annotated[
         str | None, typer.Option("-p", "--platform", metavar="PLATFORM", help="Likewise.  [default: the scenario's own]")
     ] = None,
-    policy: Annotated[str, typer.Option("-P", "--policy", metavar="POLICY", help="One of: rtsched list policies.")] = "fcfs",
+    policy: Annotated[
+        str, typer.Option("-P", "--policy", metavar="POLICY", help="One of: rtsched list policies; or FILE.py:NAME, which runs the file.")
+    ] = "fcfs",
     seed: Annotated[int, typer.Option(metavar="N", help="0 to 2**64 - 1. The same seed gives every policy the same frames.")] = 0,
     duration: Annotated[
         float | None, typer.Option(metavar="S", help="Release frames for as many seconds.  [default: the scenario's own]")
@@ -208,6 +211,7 @@ def _inputs(
     """Return the compiled problem and the policy, or report what is wrong with any of the options."""
     from rtsched.cost.table import TableCost
     from rtsched.library import YAML, load_platform, load_scenario
+    from rtsched.policies import script
     from rtsched.policies.registry import load_policy
     from rtsched.report.files import STDOUT, check_writable
     from rtsched.run import compile
@@ -223,6 +227,8 @@ def _inputs(
         faults.add(f"seed must be an integer from 0 to 2**64 - 1, got {_short(str(seed))}")
     own = found.platform if found is not None and platform is None else platform
     inputs = {place: what for ref, what in ((scenario, "the scenario"), (own, "the platform")) for place in _places(ref, YAML)}
+    if script.is_script(policy):
+        inputs[os.path.realpath(script.path_of(policy))] = "the file of the policy"
     for one in () if problem is None else problem.platform.accelerators:
         if isinstance(one.cost, TableCost) and one.cost.file is not None:
             inputs[os.path.realpath(one.cost.table.source)] = f"the cost table of accelerator {one.name!r}"
@@ -280,15 +286,19 @@ class _Kind(StrEnum):
 
 
 @app.command("list")
-def list_(what: Annotated[_Kind, typer.Argument(metavar="WHAT", help="scenarios, platforms, policies or models.")]) -> None:
-    """List what is built in.
+def list_(
+    what: Annotated[
+        _Kind | None, typer.Argument(metavar="WHAT", help="scenarios, platforms, policies or models.  [default: all of them]")
+    ] = None,
+) -> None:
+    """List what is built in, and the policies that installed packages offer.
 
-    In a pipe or a file each takes one line below the heading, the name first.
+    In a pipe or a file each takes one line below the heading, the name first. Packages that offer policies are imported.
     """
     from rtsched.report.catalogue import listing
     from rtsched.report.console import console
 
-    console(pipe_columns=LISTING_COLUMNS).print(listing(what.value))
+    console(pipe_columns=LISTING_COLUMNS).print(listing(None if what is None else what.value))
 
 
 @app.command(
@@ -296,14 +306,21 @@ def list_(what: Annotated[_Kind, typer.Argument(metavar="WHAT", help="scenarios,
 Examples:
   rtsched show vr_gaming
   rtsched show boards/board.yaml
+  rtsched show mine.py:LeastLaxity
   rtsched show package:onnx/backend/test/data/light/light_resnet50.onnx"""
 )
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A built-in name, a YAML or ONNX file, or package:NAME/path/inside.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A name that 'rtsched list' shows, a YAML or ONNX file, package:NAME/path/inside, or FILE.py:POLICY."
+        ),
+    ],
 ) -> None:
     """Explain a scenario, platform, policy or model.
 
-    Of a scenario the tasks are shown, of a platform the accelerators, of a policy the roles, of a model the kinds of layers.
+    Of a scenario the tasks are shown, of a platform the accelerators, of a policy the roles and their settings, of a model the
+    kinds of layers.
     """
     from rtsched.report.catalogue import describe
     from rtsched.report.console import console

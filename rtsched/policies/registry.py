@@ -1,17 +1,30 @@
-"""Named policies: ready-made compositions of roles."""
+"""Named policies: ready-made compositions of roles, built in, of installed packages, or in a user's file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any
 
+from rtsched._version import __version__
 from rtsched.documents import hint
 from rtsched.errors import InputError
 from rtsched.policies.roles import Policy
 
-__all__ = ["configure", "load_policy", "policy_names", "policy_summary"]
+__all__ = [
+    "POLICIES",
+    "ROLES",
+    "NamedPolicy",
+    "Unavailable",
+    "configure",
+    "find_policy",
+    "list_policies",
+    "load_policy",
+    "policy_names",
+    "policy_summary",
+]
 
 POLICIES = {
     "edf": "rtsched.policies.edf",
@@ -24,30 +37,151 @@ POLICIES = {
 
 ROLES = ("mapper", "dropper", "selector", "regulator", "tuner")
 
+BUILT_IN = f"rtsched {__version__}"
+
+
+@dataclass(frozen=True)
+class NamedPolicy:
+    """A policy that was found by its name.
+
+    Attributes
+    ----------
+    policy : Policy
+    about : str
+        What it does: the docstring of its module, function or class.
+    source : str
+        Where it comes from: a package and its version, or a file.
+    """
+
+    policy: Policy
+    about: str
+    source: str
+
+    @property
+    def summary(self) -> str:
+        """First line of its description; its roles when it has none."""
+        return next(iter(self.about.splitlines()), "") or f"{type(self.policy.mapper).__name__}; not described"
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A policy of an installed package that cannot be used.
+
+    Attributes
+    ----------
+    source : str
+        The package and its version.
+    reason : str
+    """
+
+    source: str
+    reason: str
+
 
 def policy_names() -> tuple[str, ...]:
-    """Names of the registered policies, sorted."""
-    return tuple(sorted(POLICIES))
+    """Names of the policies that are built in or offered by installed packages, sorted; no package is imported."""
+    from rtsched.policies.installed import offers
+
+    return tuple(sorted({*POLICIES, *(one.name for one in offers(POLICIES))}))
 
 
 def policy_summary(name: str) -> str:
     """First line of a policy's description."""
-    return (import_module(POLICIES[name]).__doc__ or "").strip().splitlines()[0]
+    return find_policy(name).summary
+
+
+def list_policies() -> list[tuple[str, NamedPolicy | Unavailable]]:
+    """Load every policy that is built in or offered by an installed package, by name.
+
+    Returns
+    -------
+    list of (name, policy)
+        What cannot be loaded, or has a name that is taken, is `Unavailable`.
+    """
+    from rtsched.policies.installed import offers
+
+    found: list[tuple[str, NamedPolicy | Unavailable]] = [(name, find_policy(name)) for name in POLICIES]
+    for one in offers(POLICIES):
+        try:
+            found.append((one.name, Unavailable(one.source, one.fault) if one.rivals else find_policy(one.name)))
+        except InputError as error:
+            found.append((one.name, Unavailable(one.source, "; ".join(error.faults))))
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def find_policy(ref: str) -> NamedPolicy:
+    """Find a policy by its name, or as ``path/to/file.py:NAME``.
+
+    Built-in names win. An installed package is looked for, and imported, only when the name is not built in. A file is run:
+    NAME in it is a `Policy`, a mapper or its class, or a function without arguments that returns one of these.
+
+    Raises
+    ------
+    InputError
+        The name is unknown or taken twice, or what it means cannot be loaded.
+    """
+    if ref in POLICIES:
+        module = import_module(POLICIES[ref])
+        return NamedPolicy(module.policy(), _doc(module), f"{BUILT_IN}, {POLICIES[ref]}")
+    from rtsched.policies import script
+
+    return _of_file(ref) if script.is_script(ref) else _of_package(ref)
+
+
+def _of_package(name: str) -> NamedPolicy:
+    from rtsched.policies.installed import offers
+
+    found = [one for one in offers(POLICIES) if one.name == name]
+    if not found:
+        raise InputError(f"unknown policy {name!r}{hint(name, policy_names(), 'known policies')}")
+    if len(found) > 1:
+        raise InputError(f"policy {name!r} is offered by {' and by '.join(one.source for one in found)}; uninstall all but one")
+    policy, function = found[0].load()
+    if faults := _faults(policy):
+        raise InputError([f"{fault} (package {found[0].source})" for fault in faults])
+    return NamedPolicy(policy, _doc(function, policy.mapper), f"{found[0].source}, {found[0].target}")
+
+
+def _of_file(ref: str) -> NamedPolicy:
+    from rtsched.policies import script
+
+    found, name, maker = script.load_object(ref)
+    path = script.path_of(ref)
+    if not isinstance(found, Policy) and not hasattr(found, "start"):
+        raise InputError(f"{path}: {name} must be a Policy, a mapper or its class, or a function that returns one, got {found!r:.60}")
+    policy = found if isinstance(found, Policy) else Policy(mapper=found)
+    if policy.name == Policy.name:
+        policy = replace(policy, name=name)
+    if faults := _faults(policy):
+        raise InputError([f"{path}: {fault}" for fault in faults])
+    return NamedPolicy(policy, _doc(maker, policy.mapper), str(path))
+
+
+def _doc(*described: Any) -> str:
+    """Docstring of the first that has one of its own: a module, a function, a class or an object's class."""
+    for one in described:
+        owner = one if isinstance(one, type) or hasattr(one, "__name__") else type(one)
+        text = vars(owner).get("__doc__") if isinstance(owner, type) else owner.__doc__
+        if text and owner is not Policy:
+            return cleandoc(text)
+    return ""
 
 
 def load_policy(policy: str | Policy | object) -> Policy:
     """Return a policy by name; a `Policy` as it is; a mapper alone as a policy of that mapper.
 
+    Parameters
+    ----------
+    policy : str, Policy or mapper
+        A name that `policy_names` has, or ``path/to/file.py:NAME``, as for `find_policy`.
+
     Raises
     ------
     InputError
-        The name is unknown, or a role is none.
+        The name is unknown or what it means cannot be loaded, or a role is none.
     """
     if isinstance(policy, str):
-        if policy not in POLICIES:
-            raise InputError(f"unknown policy {policy!r}{hint(policy, policy_names(), 'known policies')}")
-        made: Policy = import_module(POLICIES[policy]).policy()
-        return made
+        return find_policy(policy).policy
     if isinstance(policy, type):
         raise InputError(f"a policy is a name, a Policy or a mapper; got the class {policy.__name__}: pass {policy.__name__}()")
     if not isinstance(policy, Policy):

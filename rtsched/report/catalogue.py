@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -16,7 +15,9 @@ from rtsched.errors import InputError
 from rtsched.interop.onnx import ImportedModel
 from rtsched.library import YAML, load_model, load_platform, load_scenario, locate, models, platforms, scenarios
 from rtsched.platform.platform import Accelerator, Memory, Reference
-from rtsched.policies.registry import POLICIES, load_policy, policy_names, policy_summary
+from rtsched.policies.registry import POLICIES, ROLES, Unavailable, find_policy, list_policies, policy_names
+from rtsched.policies.roles import Setting
+from rtsched.policies.script import is_script
 from rtsched.report.text import NOTHING, digits, facts, name, scale, table
 from rtsched.workload.model import Model, Subnet
 from rtsched.workload.scenario import Scenario, Task
@@ -26,12 +27,13 @@ __all__ = ["describe", "describe_import", "listing"]
 DATAFLOWS = {"ws": "weight-stationary", "os": "output-stationary"}
 
 
-def listing(what: str) -> Table:
-    """List everything that is built in.
+def listing(what: str | None = None) -> RenderableType:
+    """List everything that is built in, and the policies that installed packages offer.
 
     Parameters
     ----------
-    what : {"scenarios", "platforms", "policies", "models"}
+    what : {"scenarios", "platforms", "policies", "models"}, optional
+        Default: all four, one after the other.
     """
     lists: dict[str, Callable[[], Table]] = {
         "scenarios": _list_scenarios,
@@ -39,7 +41,9 @@ def listing(what: str) -> Table:
         "policies": _list_policies,
         "models": _list_models,
     }
-    return lists[what]()
+    if what is not None:
+        return lists[what]()
+    return Group(*(part for number, make in enumerate(lists.values()) for part in ([""] if number else []) + [make()]))
 
 
 def _list_scenarios() -> Table:
@@ -57,9 +61,12 @@ def _list_platforms() -> Table:
 
 
 def _list_policies() -> Table:
-    made = table(["policy", "what it does"], words=("policy", "what it does"))
-    for one in policy_names():
-        made.add_row(name(one), name(policy_summary(one)))
+    columns, found = ["policy", "what it does"], list_policies()
+    has_sources = len(found) > len(POLICIES)
+    made = table([*columns, *(["from"] if has_sources else [])], words=(*columns, "from"))
+    for label, one in found:
+        about = f"not available: {one.reason}" if isinstance(one, Unavailable) else one.summary
+        made.add_row(name(label), name(about), *([name(one.source.partition(",")[0])] if has_sources else []))
     return made
 
 
@@ -78,7 +85,7 @@ def describe(ref: str) -> RenderableType:
     Parameters
     ----------
     ref : str
-        A name, or a file as the loaders of `rtsched.library` take it; its content tells what it is.
+        A name, a file as the loaders of `rtsched.library` take it (its content tells what it is), or ``FILE.py:NAME``.
 
     Raises
     ------
@@ -91,6 +98,8 @@ def describe(ref: str) -> RenderableType:
         (policy_names(), _policy),
         (models(), _model),
     ]
+    if is_script(ref):
+        return _policy(ref)
     path = locate(ref, (*YAML, ".onnx"))
     if path is not None:
         return _model(ref) if path.suffix.lower() == ".onnx" else _document(ref, Document.read(path, ref).value)
@@ -225,12 +234,62 @@ def _reference(reference: Reference) -> str:
 
 
 def _policy(ref: str) -> RenderableType:
-    policy = load_policy(ref)
-    paragraphs = (import_module(POLICIES[ref]).__doc__ or "").strip().split("\n\n")
-    about = "\n\n".join(" ".join(one.split()) for one in paragraphs)
-    roles = [(place, getattr(policy, place)) for place in ("mapper", "dropper", "selector", "regulator", "tuner")]
-    rows = [(place, type(role).__name__) for place, role in roles if role is not None]
-    return Group(_title(ref, "policy", ""), Text(about), "", facts(rows))
+    found = find_policy(ref)
+    roles = [(place, getattr(found.policy, place)) for place in ROLES]
+    rows = [(place, _role(role)) for place, role in roles if role is not None]
+    settings = [(place, role, one) for place, role in roles for one in getattr(role, "settings", ())]
+    waits = getattr(found.policy.mapper, "waits", False)
+    rows += [
+        ("waits", "yes: it may leave a job waiting beside a free accelerator" if waits else "no: no job waits beside a free accelerator"),
+        ("source", found.source),
+        *([] if settings else [("settings", "none")]),
+    ]
+    about = "\n\n".join(_flowing(one) for one in (found.about or found.summary).split("\n\n"))
+    table_of_settings: list[RenderableType] = ["", _settings(settings)] if settings else []
+    return Group(
+        _title(found.policy.name, "policy", ""), Text(about), "", facts([(label, name(text)) for label, text in rows]), *table_of_settings
+    )
+
+
+def _role(role: Any) -> str:
+    about = (vars(type(role)).get("__doc__") or "").strip().partition("\n")[0]
+    return f"{type(role).__name__}: {about}" if about else type(role).__name__
+
+
+def _flowing(paragraph: str) -> str:
+    """A paragraph of a docstring in one line, unless its lines mean something, as those of lists do."""
+    lines = paragraph.strip("\n").split("\n")
+    is_set = any(line[:1] in (" ", "-", "*", "=", "|", ".") for line in lines)
+    return "\n".join(lines) if is_set else " ".join(line.strip() for line in lines)
+
+
+def _settings(settings: Sequence[tuple[str, Any, Setting]]) -> Table:
+    made = table(["setting", "default", "unit", "values", "meaning"], words=("setting", "default", "unit", "values", "meaning"))
+    for place, role, one in settings:
+        words = (f"{place}.{one.name}", _value(getattr(role, one.name)), one.unit or NOTHING, _range(one), one.meaning)
+        made.add_row(*map(name, words))
+    return made
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_value, value)) or "empty"
+    words = {None: "none", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _range(setting: Setting) -> str:
+    """Which values a setting may have."""
+    low, high = (None if bound is None else _value(bound) for bound in (setting.low, setting.high))
+    if setting.choices is not None:
+        values = " or ".join(map(_value, setting.choices))
+    elif low is not None or high is not None:
+        values = f"{low} to {high}" if low is not None and high is not None else f"at least {low}" if high is None else f"at most {high}"
+    else:
+        one = setting.default[0] if isinstance(setting.default, tuple) and setting.default else setting.default
+        kinds = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+        values = kinds.get(type(one), "any")
+    return f"list: {values}" if isinstance(setting.default, tuple) else values
 
 
 # Models

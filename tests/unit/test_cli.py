@@ -74,9 +74,10 @@ def test_help_of_commands_fits_a_terminal(command):
 
 def test_examples_of_the_help_are_accepted(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("import rtsched\nclass LeastLaxity(rtsched.Mapper):\n    def key(self, state, row): return 0\n")
     text = "".join(invoke(*command, "--help").stdout for command in [(), ("run",), ("show",)])
-    examples = re.findall(r"^    rtsched (run vr_gaming[^|\n]*|list .*|show \w+)$", text, flags=re.MULTILINE)
-    assert len(examples) == 6
+    examples = re.findall(r"^    rtsched (run vr_gaming[^|\n]*|list .*|show [\w.:]+)$", text, flags=re.MULTILINE)
+    assert len(examples) == 8
     for arguments in map(str.split, examples):
         result = invoke(*arguments, *(["--duration", "0.05"] if arguments[0] == "run" else []))
         assert result.exit_code == 0, arguments
@@ -177,7 +178,7 @@ def test_values_of_options(arguments, expected):
     "arguments",
     [
         ("run",), ("run", "vr_gaming", "--seed", "x"), ("run", "vr_gaming", "--seed", "1.5"), ("run", "vr_gaming", "--duration", "long"),
-        ("run", "vr_gaming", "--load"), ("run", "vr_gaming", "--sede", "1"), ("run", "vr_gaming", "extra"), ("list",), ("list", "tasks"),
+        ("run", "vr_gaming", "--load"), ("run", "vr_gaming", "--sede", "1"), ("run", "vr_gaming", "extra"), ("list", "tasks"),
         ("show",), ("frobnicate",), ("import", "tflite"), ("import", "onnx"), ("import", "onnx", "m.onnx", "--unknown", "drop"),
     ],
 )  # fmt: skip
@@ -282,6 +283,11 @@ def test_a_full_disk(arguments):
 def test_lists_in_a_pipe_have_a_line_for_each(what, names):
     lines = start("list", what, environment={"COLUMNS": "40"}).communicate()[0].splitlines()
     assert [line.split()[0] for line in lines[2:]] == list(names)
+
+
+def test_lists_of_everything():
+    lists = [start("list", what).communicate()[0] for what in ("scenarios", "platforms", "policies", "models")]
+    assert start("list").communicate()[0] == "\n".join(lists)
 
 
 @pytest.mark.parametrize(

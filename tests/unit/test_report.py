@@ -255,7 +255,10 @@ def test_platforms_are_described(monkeypatch):
 def test_policies_are_described():
     text = text_of(describe("llf"))
     assert text.startswith("llf  policy\n\nLeast laxity first")
-    assert "mapper  LeastLaxity" in text
+    assert "mapper    LeastLaxity: Smallest slack minus to-go first." in text
+    assert "waits     no" in text
+    assert f"source    rtsched {rtsched.__version__}, rtsched.policies.llf" in text
+    assert "settings  none" in text
 
 
 def test_supernets_are_described():
