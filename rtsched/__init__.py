@@ -20,6 +20,7 @@ from rtsched.policies.registry import load_policy
 from rtsched.policies.roles import Dropper, Mapper, Policy, Regulator, Selector, Setting, Tuner
 from rtsched.problem import Problem
 from rtsched.run import Interrupted, compile, run, simulate
+from rtsched.saved import load_outcome
 from rtsched.workload.layer import (
     Conv,
     Elementwise,
@@ -78,6 +79,7 @@ __all__ = [
     "__version__",
     "compile",
     "load_model",
+    "load_outcome",
     "load_platform",
     "load_policy",
     "load_scenario",

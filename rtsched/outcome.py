@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,23 @@ class Outcome:
         from rtsched.metrics import Metrics
 
         return Metrics(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything, the problem included, to one file that `rtsched.load_outcome` reads (docs/formats.md).
+
+        Parameters
+        ----------
+        path : str or path
+            Customarily ``*.npz``. The same outcome gives the same bytes; the file is written whole or not at all.
+
+        Raises
+        ------
+        rtsched.errors.InputError
+            It cannot be written.
+        """
+        from rtsched.saved import save_outcome
+
+        save_outcome(self, path)
 
     def summary(self) -> RenderableType:
         """Table per task with UXCost below, for ``rich.print`` and notebooks."""

@@ -46,15 +46,15 @@ def check_writable(path: str) -> None:
             raise PermissionError(None, "permission denied")
 
 
-def write(path: str, pieces: Iterable[str]) -> None:
-    """Write a text file, in UTF-8.
+def write(path: str, pieces: Iterable[str | bytes]) -> None:
+    """Write a file; text in UTF-8.
 
     Parameters
     ----------
     path : str
         A file, or `STDOUT`. A symbolic link stays and its target is replaced. What is no regular file, such as a pipe, is
         written to directly.
-    pieces : iterable of str
+    pieces : iterable of str or bytes
         The content; it may be made while it is written.
 
     Raises
@@ -76,7 +76,7 @@ def write(path: str, pieces: Iterable[str]) -> None:
                 file.writelines(map(_encoded, pieces))
 
 
-def _replace(target: Path, pieces: Iterable[str]) -> None:
+def _replace(target: Path, pieces: Iterable[str | bytes]) -> None:
     temporary, descriptor = _create(target)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -121,9 +121,9 @@ def _stdout() -> BinaryIO:
     return sys.stdout.buffer
 
 
-def _encoded(piece: str) -> bytes:
+def _encoded(piece: str | bytes) -> bytes:
     # A file's name that is not UTF-8 may be the name of a model.
-    return piece.encode("utf-8", "backslashreplace")
+    return piece if isinstance(piece, bytes) else piece.encode("utf-8", "backslashreplace")
 
 
 @contextmanager

@@ -1,0 +1,213 @@
+"""Whether a problem's arrays fit together: types, shapes, ranges, and indices that stay inside what they point into.
+
+The core trusts a `Problem`. One that the compiler has made is sound; one that comes from a file is checked here first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtsched.platform.platform import MAX_TILES
+from rtsched.problem import ARRIVALS, COST_ROW, MAX_TIME_NS, Problem
+from rtsched.workload.scenario import MAX_DEPTH, MAX_PRIORITY
+
+__all__ = ["ARRAYS", "Shape", "problem_faults", "shape_fault"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an array of a problem must be.
+
+    Attributes
+    ----------
+    dtype : dtype
+    axes : tuple of str
+        A name stands for one length in all arrays; ``name+1`` for one more.
+    least, most : float
+        Every entry lies between them; NaN never does, unless `may_be_nan`.
+    """
+
+    dtype: np.dtype
+    axes: tuple[str, ...]
+    least: float = -np.inf
+    most: float = np.inf
+    may_be_nan: bool = False
+
+
+INT32, INT64, FLOAT = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.float64)
+TIME = (0, MAX_TIME_NS)
+CODE = (0, 2**31 - 1)
+PROBABILITY = (0.0, 1.0)
+TO_GO = Shape(INT64, ("layers", "max_tiles"), *TIME)
+TINY, HUGE = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
+
+ARRAYS: Mapping[str, Shape] = {
+    "task_model": Shape(INT32, ("tasks",), *CODE),
+    "task_arrival": Shape(INT32, ("tasks",), 0, len(ARRIVALS) - 1),
+    "task_rate_hz": Shape(FLOAT, ("tasks",), 0.0, HUGE),
+    "task_offset_ns": Shape(INT64, ("tasks",), *TIME),
+    "task_jitter_ns": Shape(INT64, ("tasks",), *TIME),
+    "task_deadline_ns": Shape(INT64, ("tasks",), *TIME),
+    "task_parent": Shape(INT32, ("tasks",), -1),
+    "task_trigger": Shape(FLOAT, ("tasks",), *PROBABILITY),
+    "priority_first": Shape(INT32, ("tasks+1",), *CODE),
+    "priority_value": Shape(INT32, ("priorities",), 0, MAX_PRIORITY),
+    "priority_upto": Shape(FLOAT, ("priorities",), *PROBABILITY),
+    "model_first_subnet": Shape(INT32, ("models+1",), *CODE),
+    "subnet_first_block": Shape(INT32, ("subnets+1",), *CODE),
+    "subnet_accuracy": Shape(FLOAT, ("subnets",), 0.0, 100.0, may_be_nan=True),
+    "block_first_layer": Shape(INT32, ("blocks+1",), *CODE),
+    "block_draw": Shape(INT32, ("blocks",), *CODE),
+    "block_skip": Shape(FLOAT, ("blocks",), *PROBABILITY),
+    "block_exit": Shape(FLOAT, ("blocks",), *PROBABILITY),
+    "layer_block": Shape(INT32, ("layers",), *CODE),
+    "costs": Shape(COST_ROW, ("layers", "options"), 0, HUGE),
+    "layer_worst_energy_j": Shape(FLOAT, ("layers",), 0.0, HUGE),
+    "layer_reference_ns": Shape(INT64, ("layers",), 1, MAX_TIME_NS),
+    "togo_mean_ns": TO_GO,
+    "togo_min_ns": TO_GO,
+    "after_mean_ns": TO_GO,
+    "after_min_ns": TO_GO,
+    "accelerator_tiles": Shape(INT32, ("accelerators",), 1, MAX_TILES),
+    "option_first": Shape(INT32, ("accelerators+1",), *CODE),
+    "port_bytes_per_ns": Shape(FLOAT, ("accelerators",), TINY, HUGE),
+    "idle_power_w": Shape(FLOAT, ("accelerators",), 0.0, HUGE),
+    "efficiency": Shape(FLOAT, ("efficiencies",), TINY, 1.0),
+}
+"""Every array of a `Problem`."""
+
+FIRSTS = (
+    ("priority_first", "priorities"),
+    ("model_first_subnet", "subnets"),
+    ("subnet_first_block", "blocks"),
+    ("block_first_layer", "layers"),
+    ("option_first", "options"),
+)
+"""Arrays that tell where each one's children begin, and what the children are."""
+
+
+def shape_fault(expected: Shape, dtype: np.dtype, shape: tuple[int, ...], sizes: dict[str, int]) -> str | None:
+    """Compare a type and a shape with what they must be.
+
+    Parameters
+    ----------
+    expected : Shape
+    dtype : dtype
+    shape : tuple of int
+    sizes : dict of str to int
+        Lengths by axis name; those that are met for the first time are entered.
+
+    Returns
+    -------
+    str or None
+        ``must be ..., got ...``.
+    """
+    if dtype != expected.dtype:
+        return f"must be {_type_name(expected.dtype)}, got {_type_name(dtype)}"
+    if len(shape) != len(expected.axes):
+        return f"must have {len(expected.axes)} dimensions, got shape {shape}"
+    for axis, length in zip(expected.axes, shape, strict=True):
+        name, _, more = axis.partition("+")
+        if sizes.setdefault(name, length - int(more or 0)) + int(more or 0) != length:
+            return f"must have {sizes[name] + int(more or 0)} entries ({axis.replace('_', ' ')}), got shape {shape}"
+    return None
+
+
+def _type_name(dtype: np.dtype) -> str:
+    return dtype.name if dtype.names is None else f"rows of {', '.join(dtype.names)}"
+
+
+def problem_faults(problem: Problem) -> list[str]:
+    """Find what the core must not be given.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    list of str
+        ``name: message``; empty when the problem is sound.
+    """
+    names = ("task", "model", "subnet", "layer", "accelerator")
+    sizes = {f"{name}s": len(getattr(problem, f"{name}_names")) for name in names}
+    faults = []
+    for name, expected in ARRAYS.items():
+        array = getattr(problem, name)
+        fault = shape_fault(expected, array.dtype, array.shape, sizes) or _range_fault(expected, array)
+        if fault is not None:
+            faults.append(f"{name}: {fault}")
+    faults += _number_faults(problem)
+    faults += [
+        f"{name[:-1]}_names: must not be empty" for name in ("tasks", "models", "subnets", "layers", "accelerators") if not sizes[name]
+    ]
+    # The rest reads the arrays.
+    return faults or [*_first_faults(problem, sizes), *_index_faults(problem, sizes)] or [*_cascade_faults(problem), *_path_faults(problem)]
+
+
+def _range_fault(expected: Shape, array: np.ndarray) -> str | None:
+    parts = [array] if array.dtype.names is None else [array[name] for name in array.dtype.names]
+    for part in parts:
+        within = (part >= expected.least) & (part <= expected.most)
+        if expected.may_be_nan:
+            within |= np.isnan(part)
+        if not within.all():
+            return f"must lie between {expected.least:g} and {expected.most:g}, got {part[~within].flat[0]}"
+    return None
+
+
+def _number_faults(problem: Problem) -> Iterator[str]:
+    if not 1 <= problem.duration_ns <= problem.end_ns <= MAX_TIME_NS:
+        yield f"duration_ns, end_ns: must be 1 <= duration <= end <= 2**62, got {problem.duration_ns} and {problem.end_ns}"
+    if not 0 < problem.peak_bytes_per_ns <= HUGE:
+        yield f"peak_bytes_per_ns: must be above 0, got {problem.peak_bytes_per_ns}"
+    if not problem.l2_bytes_per_ns > 0:
+        yield f"l2_bytes_per_ns: must be above 0, got {problem.l2_bytes_per_ns}"
+    if not 0 <= problem.regroup_ns <= MAX_TIME_NS:
+        yield f"regroup_ns: must be at least 0, got {problem.regroup_ns}"
+    if not 0 <= problem.dram_j_per_byte <= HUGE:
+        yield f"dram_j_per_byte: must be at least 0, got {problem.dram_j_per_byte}"
+
+
+def _first_faults(problem: Problem, sizes: Mapping[str, int]) -> Iterator[str]:
+    for name, axis in FIRSTS:
+        first = getattr(problem, name)
+        if first[0] != 0 or first[-1] != sizes[axis] or (np.diff(first) < 1).any():
+            yield f"{name}: must ascend from 0 to {sizes[axis]}"
+
+
+def _index_faults(problem: Problem, sizes: Mapping[str, int]) -> Iterator[str]:
+    for name, bound in (("task_model", "models"), ("task_parent", "tasks"), ("layer_block", "blocks")):
+        if getattr(problem, name).max(initial=-1) >= sizes[bound]:
+            yield f"{name}: must be below {sizes[bound]}, got {getattr(problem, name).max()}"
+    if not sizes["efficiencies"]:
+        yield "efficiency: must not be empty"
+    if sizes["max_tiles"] != problem.accelerator_tiles.max() or (np.diff(problem.option_first) != problem.accelerator_tiles).any():
+        yield "accelerator_tiles: must agree with option_first and the columns of togo_mean_ns"
+    if not (problem.costs["t_iso_ns"] > 0).any(axis=1).all():
+        yield "costs: every layer must run on some option"
+
+
+def _cascade_faults(problem: Problem) -> Iterator[str]:
+    is_child = problem.task_arrival == ARRIVALS.index("child")
+    if ((problem.task_parent >= 0) != is_child).any():
+        yield "task_parent: children, and only they, must have one"
+    if (problem.task_rate_hz[~is_child] <= 0).any():
+        yield "task_rate_hz: must be above 0 for roots"
+    above = np.arange(problem.n_tasks)
+    for _ in range(MAX_DEPTH):
+        above = np.where(above >= 0, problem.task_parent[above], -1)
+    if (above >= 0).any():
+        yield f"task_parent: a cascade has a cycle, or is more than {MAX_DEPTH} deep"
+
+
+def _path_faults(problem: Problem) -> Iterator[str]:
+    if (problem.block_skip[problem.subnet_first_block[:-1]] > 0).any():
+        yield "block_skip: the first block of a subnet must not be skipped"
+    if (problem.layer_block != np.repeat(np.arange(len(problem.block_draw)), np.diff(problem.block_first_layer))).any():
+        yield "layer_block: must agree with block_first_layer"
+    if (problem.priority_upto[problem.priority_first[1:] - 1] < 1.0).any():
+        yield "priority_upto: must end in 1 for every task"
