@@ -12,7 +12,10 @@ import numpy as np
 
 from rtsched.platform.platform import MAX_TILES
 from rtsched.problem import ARRIVALS, COST_ROW, MAX_TIME_NS, Problem
-from rtsched.workload.scenario import MAX_DEPTH, MAX_PRIORITY
+from rtsched.tasks import ragged
+from rtsched.workload.cascade import ancestors, cascade_faults
+from rtsched.workload.scenario import MAX_OUTSTANDING, MAX_PRIORITY, MAX_SIGMA
+from rtsched.workload.series import MAX_FACTOR
 
 __all__ = ["ARRAYS", "Shape", "problem_faults", "shape_fault"]
 
@@ -37,7 +40,7 @@ class Shape:
     may_be_nan: bool = False
 
 
-INT32, INT64, FLOAT = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.float64)
+BOOL, INT32, INT64, FLOAT = np.dtype(np.bool_), np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.float64)
 TIME = (0, MAX_TIME_NS)
 CODE = (0, 2**31 - 1)
 PROBABILITY = (0.0, 1.0)
@@ -50,12 +53,27 @@ ARRAYS: Mapping[str, Shape] = {
     "task_rate_hz": Shape(FLOAT, ("tasks",), 0.0, HUGE),
     "task_offset_ns": Shape(INT64, ("tasks",), *TIME),
     "task_jitter_ns": Shape(INT64, ("tasks",), *TIME),
+    "task_outstanding": Shape(INT32, ("tasks",), 0, MAX_OUTSTANDING),
+    "task_period_ns": Shape(INT64, ("tasks",), *TIME),
     "task_deadline_ns": Shape(INT64, ("tasks",), *TIME),
-    "task_parent": Shape(INT32, ("tasks",), -1),
+    "task_from_source": Shape(BOOL, ("tasks",)),
+    "task_in_order": Shape(BOOL, ("tasks",)),
+    "task_max_backlog": Shape(INT32, ("tasks",), *CODE),
     "task_trigger": Shape(FLOAT, ("tasks",), *PROBABILITY),
+    "parent_first": Shape(INT32, ("tasks+1",), *CODE),
+    "parent_task": Shape(INT32, ("parents",), *CODE),
+    "child_first": Shape(INT32, ("tasks+1",), *CODE),
+    "child_task": Shape(INT32, ("children",), *CODE),
+    "ancestor_first": Shape(INT32, ("tasks+1",), *CODE),
+    "ancestor_task": Shape(INT32, ("ancestors",), *CODE),
+    "trace_first": Shape(INT32, ("tasks+1",), *CODE),
+    "trace_ns": Shape(INT64, ("recorded releases",), *TIME),
     "priority_first": Shape(INT32, ("tasks+1",), *CODE),
     "priority_value": Shape(INT32, ("priorities",), 0, MAX_PRIORITY),
     "priority_upto": Shape(FLOAT, ("priorities",), *PROBABILITY),
+    "factor_sigma": Shape(FLOAT, ("tasks",), 0.0, MAX_SIGMA),
+    "factor_first": Shape(INT32, ("tasks+1",), *CODE),
+    "factor_value": Shape(FLOAT, ("factors",), TINY, MAX_FACTOR),
     "model_first_subnet": Shape(INT32, ("models+1",), *CODE),
     "subnet_first_block": Shape(INT32, ("subnets+1",), *CODE),
     "subnet_accuracy": Shape(FLOAT, ("subnets",), 0.0, 100.0, may_be_nan=True),
@@ -86,7 +104,16 @@ FIRSTS = (
     ("block_first_layer", "layers"),
     ("option_first", "options"),
 )
-"""Arrays that tell where each one's children begin, and what the children are."""
+"""Arrays that tell where each one's members begin, and what the members are; each has some."""
+
+TASK_LISTS = (
+    ("parent_first", "parents"),
+    ("child_first", "children"),
+    ("ancestor_first", "ancestors"),
+    ("trace_first", "recorded releases"),
+    ("factor_first", "factors"),
+)
+"""The same of tasks, which may have none."""
 
 
 def shape_fault(expected: Shape, dtype: np.dtype, shape: tuple[int, ...], sizes: dict[str, int]) -> str | None:
@@ -173,14 +200,15 @@ def _number_faults(problem: Problem) -> Iterator[str]:
 
 
 def _first_faults(problem: Problem, sizes: Mapping[str, int]) -> Iterator[str]:
-    for name, axis in FIRSTS:
-        first = getattr(problem, name)
-        if first[0] != 0 or first[-1] != sizes[axis] or (np.diff(first) < 1).any():
-            yield f"{name}: must ascend from 0 to {sizes[axis]}"
+    for least, firsts in ((1, FIRSTS), (0, TASK_LISTS)):
+        for name, axis in firsts:
+            first = getattr(problem, name)
+            if first[0] != 0 or first[-1] != sizes[axis] or (np.diff(first) < least).any():
+                yield f"{name}: must ascend from 0 to {sizes[axis]}"
 
 
 def _index_faults(problem: Problem, sizes: Mapping[str, int]) -> Iterator[str]:
-    for name, bound in (("task_model", "models"), ("task_parent", "tasks"), ("layer_block", "blocks")):
+    for name, bound in (("task_model", "models"), ("parent_task", "tasks"), ("layer_block", "blocks")):
         if getattr(problem, name).max(initial=-1) >= sizes[bound]:
             yield f"{name}: must be below {sizes[bound]}, got {getattr(problem, name).max()}"
     if not sizes["efficiencies"]:
@@ -192,16 +220,26 @@ def _index_faults(problem: Problem, sizes: Mapping[str, int]) -> Iterator[str]:
 
 
 def _cascade_faults(problem: Problem) -> Iterator[str]:
-    is_child = problem.task_arrival == ARRIVALS.index("child")
-    if ((problem.task_parent >= 0) != is_child).any():
-        yield "task_parent: children, and only they, must have one"
-    if (problem.task_rate_hz[~is_child] <= 0).any():
-        yield "task_rate_hz: must be above 0 for roots"
-    above = np.arange(problem.n_tasks)
-    for _ in range(MAX_DEPTH):
-        above = np.where(above >= 0, problem.task_parent[above], -1)
-    if (above >= 0).any():
-        yield f"task_parent: a cascade has a cycle, or is more than {MAX_DEPTH} deep"
+    parents = [part.tolist() for part in np.split(problem.parent_task, problem.parent_first[1:-1])]
+    law = problem.task_arrival
+    if ((np.diff(problem.parent_first) > 0) != (law == ARRIVALS.index("child"))).any():
+        yield "parent_first: children, and only they, must have parents"
+    if (problem.task_rate_hz[np.isin(law, [ARRIVALS.index("periodic"), ARRIVALS.index("poisson")])] <= 0).any():
+        yield "task_rate_hz: must be above 0 for periodic and Poisson arrivals"
+    if ((problem.task_outstanding > 0) != (law == ARRIVALS.index("closed"))).any():
+        yield "task_outstanding: must be above 0 for closed loops, and only for them"
+    if (problem.task_outstanding * problem.task_max_backlog).any():
+        yield "task_max_backlog: must be 0 for closed loops"
+    if any((np.diff(part) < 0).any() for part in np.split(problem.trace_ns, problem.trace_first[1:-1])):
+        yield "trace_ns: must ascend for each task"
+    if faults := cascade_faults(problem.task_names, parents):
+        yield from (f"parent_task: {message}" for _, message in faults)
+        return
+    children: list[list[int]] = [[child for child, own in enumerate(parents) if task in own] for task in range(problem.n_tasks)]
+    for name, lists in (("child", children), ("ancestor", [sorted(one) for one in ancestors(parents)])):
+        for member, expected in ragged(name, "task", lists, np.int32).items():
+            if not np.array_equal(getattr(problem, member), expected):
+                yield f"{member}: must agree with parent_task"
 
 
 def _path_faults(problem: Problem) -> Iterator[str]:

@@ -42,11 +42,16 @@ TABLES: Mapping[str, Shape] = {
     "jobs": Shape(JOB_DTYPE, ("jobs",)),
     LAYERS: Shape(LAYER_DTYPE, ("executed layers",)),
     "task_energy_j": Shape(FLOAT, ("tasks", "components")),
+    "task_switches": Shape(INT64, ("tasks",)),
+    "task_migrations": Shape(INT64, ("tasks",)),
     "busy_ns": Shape(INT64, ("options",)),
     "idle_energy_j": Shape(FLOAT, ("accelerators",)),
 }
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every member: the earliest that zip knows."""
+
+NO_FILES = {"base": None}
+"""Validation context in which names of files are refused."""
 
 MAX_FAULTS = 5
 """Of a JSON text; more say nothing new about a damaged file."""
@@ -77,8 +82,6 @@ class _Header(BaseModel):
     end_ns: Annotated[int, Field(ge=0, le=MAX_TIME_NS)]
     served_bytes: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     n_layers: Count
-    n_switches: Count
-    n_migrations: Count
     problem_sha256: str
     problem: Any
 
@@ -281,7 +284,7 @@ class _Members:
 
     def validated(self, member: str, kind: type[AnyModel], content: Any, prefix: str = "") -> AnyModel:
         try:
-            return kind.model_validate(content)
+            return kind.model_validate(content, context=NO_FILES)
         except ValidationError as error:
             self.refuse(member, *(f"{prefix}{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()))
             raise

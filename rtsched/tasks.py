@@ -11,7 +11,7 @@ from rtsched.problem import ARRIVALS, MAX_TIME_NS
 from rtsched.workload.cascade import ancestors, roots
 from rtsched.workload.scenario import LAWS, Scenario, Task, TimeFactor
 
-__all__ = ["MAX_PART_NS", "nearest_ns", "task_arrays", "task_faults"]
+__all__ = ["MAX_PART_NS", "nearest_ns", "ragged", "task_arrays", "task_faults"]
 
 MAX_PART_NS = MAX_TIME_NS // 4
 """The longest layer, inference, period or deadline: sums of a few stay below `MAX_TIME_NS`."""
@@ -86,10 +86,10 @@ def task_arrays(scenario: Scenario) -> dict[str, Any]:
         "task_in_order": np.array([task.in_order for task in tasks]),
         "task_max_backlog": np.array([task.max_backlog or 0 for task in tasks], dtype=np.int32),
         "task_trigger": np.array([task.trigger for task in tasks]),
-        **_lists("parent", "task", parents, np.int32),
-        **_lists("child", "task", children, np.int32),
-        **_lists("ancestor", "task", [sorted(one) for one in ancestors(parents)], np.int32),
-        **_lists("trace", "ns", traces, np.int64),
+        **ragged("parent", "task", parents, np.int32),
+        **ragged("child", "task", children, np.int32),
+        **ragged("ancestor", "task", [sorted(one) for one in ancestors(parents)], np.int32),
+        **ragged("trace", "ns", traces, np.int64),
         **_priorities(tasks),
         **_factors([task.time_factor or scenario.time_factor for task in tasks]),
     }
@@ -121,7 +121,7 @@ def _period_ns(rate_hz: float, trace_ns: Sequence[int], deadline_ns: int) -> int
     return deadline_ns
 
 
-def _lists(name: str, value: str, lists: Sequence[Sequence[Any]], dtype: Any) -> dict[str, np.ndarray]:
+def ragged(name: str, value: str, lists: Sequence[Sequence[Any]], dtype: Any) -> dict[str, np.ndarray]:
     """Lists of different length as one array, and where each begins."""
     first = np.concatenate([[0], np.cumsum([len(one) for one in lists])])
     return {f"{name}_first": first.astype(np.int32), f"{name}_{value}": np.array([item for one in lists for item in one], dtype=dtype)}
@@ -139,11 +139,11 @@ def _priorities(tasks: Sequence[Task]) -> dict[str, np.ndarray]:
             weights = np.cumsum([entry.weight for entry in task.priority])
             values.append([entry.value for entry in task.priority])
             upto.extend([*(weights[:-1] / weights[-1]), 1.0])
-    return {**_lists("priority", "value", values, np.int32), "priority_upto": np.array(upto)}
+    return {**ragged("priority", "value", values, np.int32), "priority_upto": np.array(upto)}
 
 
 def _factors(factors: Sequence[TimeFactor | None]) -> dict[str, np.ndarray]:
     """Laws of the actual times: the sigma of a lognormal (0: none), or equally likely values."""
     sigma = [0.0 if one is None or one.sigma is None else one.sigma for one in factors]
     values = [() if one is None or one.values is None else one.values.values for one in factors]
-    return {"factor_sigma": np.array(sigma), **_lists("factor", "value", values, np.float64)}
+    return {"factor_sigma": np.array(sigma), **ragged("factor", "value", values, np.float64)}

@@ -18,6 +18,7 @@ LAWS = ("fps", "rate_hz", "outstanding", "trace", "parents")
 
 MAX_PRIORITY = 11
 MAX_OUTSTANDING = 100_000
+MAX_SIGMA = 5.0
 
 Name = Annotated[str, Field(min_length=1)]
 Rate = Annotated[float, Field(gt=0.0, le=1e9, allow_inf_nan=False)]
@@ -58,7 +59,7 @@ class TimeFactor(_Frozen):
         A list, or a CSV file with the column ``factor``: one of them is drawn, all equally likely.
     """
 
-    sigma: Annotated[float, Field(ge=0.0, le=5.0, allow_inf_nan=False)] | None = None
+    sigma: Annotated[float, Field(ge=0.0, le=MAX_SIGMA, allow_inf_nan=False)] | None = None
     values: Factors | None = None
 
     @model_validator(mode="after")

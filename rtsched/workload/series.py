@@ -93,7 +93,10 @@ def _reader(column: str, check: Check) -> Callable[[Any, ValidationInfo], Series
         if isinstance(value, Series):
             return value
         if isinstance(value, str) and value:
-            return _from_file(Path((info.context or {}).get("base", Path())) / value, value, column, check)
+            base = (info.context or {}).get("base", Path())
+            if base is None:
+                raise ValueError("must hold numbers, not the name of a file")
+            return _from_file(Path(base) / value, value, column, check)
         if isinstance(value, (list, tuple)):
             return _from_list(value, check)
         raise ValueError(f"must be a list of numbers or the name of a CSV file, got {shown(value)}")

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 def assert_equal(one, other):
     for name in ("jobs", "layers", "task_energy_j", "busy_ns", "idle_energy_j"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-    for name in ("policy", "seed", "is_complete", "end_ns", "served_bytes", "n_layers", "n_switches", "n_migrations", "provenance"):
+    for name in ("policy", "seed", "is_complete", "end_ns", "served_bytes", "n_layers", "provenance"):
         assert getattr(one, name) == getattr(other, name)
     assert one.problem.digest == other.problem.digest
     assert one.metrics.to_dict() == other.metrics.to_dict()
@@ -256,6 +256,13 @@ def test_platforms_must_not_name_files(members, tmp_path):
     assert refusal(path) == "platform.json: accelerators.1.cost: must hold rows, not the name of a file"
 
 
+def test_scenarios_must_not_name_files(members, tmp_path):
+    scenario = json.loads(members["scenario.json"])
+    scenario["time_factor"] = {"values": "/etc/passwd"}
+    path = packed(tmp_path / "a.npz", {**members, "scenario.json": json.dumps(scenario).encode()})
+    assert refusal(path) == "scenario.json: time_factor.values: Value error, must hold numbers, not the name of a file"
+
+
 @pytest.mark.parametrize(
     "values", [{"seed": -1}, {"end_ns": 1.5}, {"n_layers": 2**70}, {"served_bytes": "nan"}, {"policy": None}, {"more": 1}]
 )
@@ -265,7 +272,14 @@ def test_wrong_numbers_in_the_header(members, tmp_path, values):
 
 BREAKERS = {
     "task_model": lambda a: a + 100,
-    "task_parent": lambda a: np.zeros_like(a),
+    "parent_task": lambda a: a + 1,
+    "parent_first": lambda a: a * 0,
+    "child_task": lambda a: np.zeros_like(a),
+    "ancestor_first": lambda a: a + np.arange(len(a), dtype=a.dtype),
+    "task_outstanding": lambda a: a + 1,
+    "factor_sigma": lambda a: a - 1,
+    "trace_first": lambda a: np.arange(len(a), dtype=a.dtype),
+    "task_in_order": lambda a: a.astype(np.int8),
     "priority_upto": lambda a: a * 0.5,
     "model_first_subnet": lambda a: a[::-1].copy(),
     "subnet_first_block": lambda a: a * 0,
@@ -282,7 +296,7 @@ BREAKERS = {
 @pytest.mark.parametrize("name", BREAKERS)
 def test_problems_that_would_lead_the_core_astray(members, outcome, tmp_path, name):
     content = {**members, f"problem/{name}.npy": npy(BREAKERS[name](getattr(outcome.problem, name)))}
-    assert re.match(rf"problem/{name}|problem/task_parent: children", refusal(packed(tmp_path / "a.npz", content)))
+    assert re.match(rf"problem/{name}|problem/parent_(task|first): ", refusal(packed(tmp_path / "a.npz", content)))
 
 
 def test_costs_that_run_nowhere(members, outcome, tmp_path):
