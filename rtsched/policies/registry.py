@@ -28,9 +28,14 @@ __all__ = [
 
 POLICIES = {
     "edf": "rtsched.policies.edf",
+    "eft": "rtsched.policies.eft",
     "fcfs": "rtsched.policies.fcfs",
+    "fcfs-static": "rtsched.policies.fcfs_static",
+    "herald": "rtsched.policies.herald",
     "llf": "rtsched.policies.llf",
     "priority": "rtsched.policies.priority",
+    "rm": "rtsched.policies.rm",
+    "rr": "rtsched.policies.rr",
     "srpt": "rtsched.policies.srpt",
 }
 """Name to module; the module's ``policy()`` makes the composition and its docstring tells what it does."""

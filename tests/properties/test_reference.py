@@ -6,6 +6,7 @@ from reference import roles
 from reference.compare import assert_equal_runs, run_reference
 from strategies import policies, problems, seeds
 
+from rtsched.policies.registry import configure, load_policy
 from rtsched.policies.roles import Policy
 from rtsched.run import run
 
@@ -20,6 +21,17 @@ def test_all_roles(problem, policy, seed):
 def test_native_policies(name, problem, seed):
     twin = Policy(mapper=roles.TWINS[name]())
     assert_equal_runs(run(problem, name, seed=seed, layers=True), run_reference(problem, twin, seed))
+
+
+VARIANTS = [{"objective": "energy"}, {"objective": "edp", "balance": 2.0}, {"balance": 1.3}]
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+@given(problem=problems(), seed=seeds)
+def test_variants_of_herald(settings, problem, seed):
+    native = configure(load_policy("herald"), {f"mapper.{name}": value for name, value in settings.items()})
+    twin = Policy(mapper=roles.LeastCost(**settings))
+    assert_equal_runs(run(problem, native, seed=seed, layers=True), run_reference(problem, twin, seed))
 
 
 @given(problems(), seeds)

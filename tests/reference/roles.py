@@ -31,12 +31,117 @@ class LargestPriority(Mapper):
         return -state.priority[row]
 
 
+class ShortestPeriod(Mapper):
+    def key(self, state, row):
+        return state.problem.task_period_ns[state.task[row]]
+
+
+class RoundRobin(Mapper):
+    is_rescored = True
+
+    def start(self, problem):
+        run = RoundRobin()
+        run.served = list(range(-problem.n_tasks, 0))
+        run.n_turns = 0
+        return run
+
+    def score(self, state):
+        return np.array([-float(self.served[task]) for task in state.task])
+
+    def on_dispatch(self, state, task, frame, accelerator, n_tiles):
+        self.served[task] = self.n_turns
+        self.n_turns += 1
+
+
+class StaticFirstCome(Mapper):
+    waits = True
+
+    def score(self, state):
+        bound = np.array([self.accelerator(state.problem, task) for task in state.task])
+        own = bound[:, None] == np.arange(state.problem.n_accelerators)
+        return np.where(own, -state.release_ns[:, None].astype(np.float64), -np.inf)
+
+    def accelerator(self, p, task):
+        """The first from the task's number on, round robin, that runs every layer of every subnet."""
+        model = p.task_model[task]
+        blocks = p.subnet_first_block[p.model_first_subnet[model] : p.model_first_subnet[model + 1] + 1]
+        layers = range(p.block_first_layer[blocks[0]], p.block_first_layer[blocks[-1]])
+        turns = [(task + k) % p.n_accelerators for k in range(p.n_accelerators)]
+        return next(a for a in turns if all(p.costs["t_iso_ns"][layer, p.option_first[a]] > 0 for layer in layers))
+
+
+class LeastCost(Mapper):
+    def __init__(self, objective="latency", balance=0.0):
+        self.objective, self.balance = objective, balance
+        self.is_rescored = balance > 0
+
+    def start(self, problem):
+        run = LeastCost(self.objective, self.balance)
+        run.load_ns = [0] * problem.n_accelerators
+        return run
+
+    def cost(self, problem, layer, a):
+        row = problem.costs[layer, problem.option_first[a]]
+        if row["t_iso_ns"] == 0:
+            return np.inf
+        times = {"latency": float(row["t_iso_ns"]), "energy": row["energy_j"], "edp": row["energy_j"] * float(row["t_iso_ns"])}
+        return float(times[self.objective])
+
+    def score(self, state):
+        n = state.problem.n_accelerators
+        scores = np.array([[-self.cost(state.problem, layer, a) for a in range(n)] for layer in state.layer]).reshape(-1, n)
+        if self.balance > 0:
+            for row in scores:
+                able = [a for a in range(n) if state.free_tiles[a] > 0 and row[a] > -np.inf]
+                if able:
+                    best = max(able, key=lambda a: (row[a], -a))
+                    idlest = min(able, key=lambda a: (self.load_ns[a], a))
+                    chosen = idlest if -row[idlest] < self.balance * -row[best] else best
+                    row[[a for a in range(n) if a != chosen]] = -np.inf
+        return scores
+
+    def on_dispatch(self, state, task, frame, accelerator, n_tiles):
+        run = state.running
+        own = (run.task == task) & (run.frame == frame)
+        option = state.problem.option_first[accelerator] + n_tiles - 1
+        self.load_ns[accelerator] += int(state.problem.costs["t_iso_ns"][run.layer[own][0], option])
+
+
+class EarliestFinish(Mapper):
+    waits = True
+
+    def assign(self, state, dispatches):
+        p, running = state.problem, state.running
+        # Per accelerator, when each tile is available, and whether it is free; tiles are alike.
+        tiles = [[[state.now_ns, True] for _ in range(free)] for free in state.free_tiles]
+        for a, n_tiles, left in zip(running.accelerator, running.n_tiles, running.remaining_ns, strict=True):
+            tiles[a] += [[state.now_ns + int(left), False] for _ in range(n_tiles)]
+        rows = range(state.n_ready)
+        for row in sorted(rows, key=lambda r: (state.deadline_ns[r], state.release_ns[r], state.task[r], state.frame[r])):
+            takes = [int(p.costs["t_iso_ns"][state.layer[row], p.option_first[a]]) for a in range(p.n_accelerators)]
+            able = [(min(when for when, _ in tiles[a]) + takes[a], a) for a in range(p.n_accelerators) if takes[a]]
+            if not able:
+                continue
+            _, a = min(able)
+            when, is_free = min((when, not is_free) for when, is_free in tiles[a])
+            tile = next(tile for tile in tiles[a] if tile == [when, not is_free])
+            if tile[1] and when == state.now_ns:
+                dispatches.append(row, a)
+                tile[1] = False
+            tile[0] += takes[a]
+
+
 TWINS = {
-    "fcfs": FirstCome,
     "edf": EarliestDeadline,
+    "eft": EarliestFinish,
+    "fcfs": FirstCome,
+    "fcfs-static": StaticFirstCome,
+    "herald": LeastCost,
     "llf": LeastLaxity,
-    "srpt": ShortestRemaining,
     "priority": LargestPriority,
+    "rm": ShortestPeriod,
+    "rr": RoundRobin,
+    "srpt": ShortestRemaining,
 }
 
 
