@@ -2,23 +2,26 @@
 
 import numpy as np
 import pytest
-from builders import once, problem_of
+from builders import chain, once, platform_of, problem_of
 
 import rtsched
-from rtsched.policies.registry import policy_names, policy_summary
+from rtsched.compiler import compile_problem
+from rtsched.errors import InputError
+from rtsched.policies.registry import configure, load_policy, policy_names, policy_summary
 from rtsched.run import run
+from rtsched.workload.scenario import Scenario, Task
 
-#            released  takes  deadline at   laxity when released   priority
-# a                 0     60         300    240                           1
-# b                 1     20         400    379                           5
-# c                 2     90         200    108                           3
-JOBS = {"a": (0, 60, 300, 1), "b": (1, 20, 399, 5), "c": (2, 90, 198, 3)}
+#            released  takes  deadline at   laxity when released   priority   period
+# a                 0     60         300    240                           1    5,000
+# b                 1     20         400    379                           5    9,000
+# c                 2     90         200    108                           3    7,000
+JOBS = {"a": (0, 60, 300, 1, 5_000), "b": (1, 20, 399, 5, 9_000), "c": (2, 90, 198, 3, 7_000)}
 
 
 def three_jobs():
     tasks = [
-        once(name, name, 1, release_ns=release, deadline_ns=deadline, priority=priority)
-        for name, (release, _, deadline, priority) in JOBS.items()
+        once(name, name, 1, release_ns=release, deadline_ns=deadline, priority=priority, period_ns=period)
+        for name, (release, _, deadline, priority, period) in JOBS.items()
     ]
     # A job that keeps the accelerator busy until 10, so that the three are chosen among.
     tasks.append(once("blocker", "z", 1, deadline_ns=10, priority=11))
@@ -34,6 +37,7 @@ def three_jobs():
         ("llf", "c a b"),
         ("srpt", "b a c"),  # 20, 60, 90
         ("priority", "b c a"),  # 5, 3, 1
+        ("rm", "a c b"),  # 5,000, 7,000, 9,000
     ],
 )
 def test_order_of_three_jobs(policy, order):
@@ -64,6 +68,129 @@ def test_equal_priorities_go_by_release():
         once("late", "x", 1, deadline_ns=900, release_ns=9, priority=7),
     ]
     assert run(problem_of(tasks, {"x": [[10]]}), "priority").jobs["start_ns"].tolist() == [30, 20, 0, 10]
+
+
+def starts(outcome):
+    """Start of each layer by task: {name: [start, ...]}."""
+    names = [outcome.problem.task_names[outcome.jobs["task"][job]] for job in outcome.layers["job"]]
+    return {name: [int(t) for n, t in zip(names, outcome.layers["start_ns"], strict=True) if n == name] for name in names}
+
+
+def test_round_robin_serves_one_layer_of_each_task_in_turn():
+    tasks = [once("x", "x", 3, deadline_ns=999), once("y", "y", 2, deadline_ns=999), once("z", "z", 1, deadline_ns=999)]
+    problem = problem_of(tasks, {"x": [[10]] * 3, "y": [[10]] * 2, "z": [[10]]})
+    # x y z, x y, x
+    assert starts(run(problem, "rr", layers=True)) == {"x": [0, 30, 50], "y": [10, 40], "z": [20]}
+    assert starts(run(problem, "fcfs", layers=True)) == {"x": [0, 10, 20], "y": [30, 40], "z": [50]}
+
+
+def test_round_robin_takes_turns_between_tasks_and_not_between_jobs():
+    # crowd has three jobs ready at once, single has one; after the first of the crowd it is the single's turn.
+    crowd = Task(name="crowd", model=chain("c", 1), trace=[0.0, 0.0, 0.0], deadline_ms=1, in_order=False)
+    single = Task(name="single", model=chain("s", 1), trace=[0.0], deadline_ms=1)
+    problem = problem_of([crowd, single], {"c": [[10]], "s": [[10]]})
+    assert starts(run(problem, "rr", layers=True)) == {"crowd": [0, 20, 30], "single": [10]}
+    assert starts(run(problem, "fcfs", layers=True)) == {"crowd": [0, 10, 20], "single": [30]}
+
+
+def test_static_tasks_stay_on_their_accelerator():
+    # Bound round robin: x and z to a0, y to a1. z waits for a0 although a1 is free from 5 on, and faster for it.
+    tasks = [once(name, name, 1, deadline_ns=999) for name in "xyz"]
+    problem = problem_of(tasks, {"x": [[50, 40]], "y": [[30, 5]], "z": [[20, 10]]})
+    static = run(problem, "fcfs-static", layers=True)
+    assert static.layers["accelerator"].tolist() == [0, 1, 0]
+    assert starts(static) == {"x": [0], "y": [0], "z": [50]}
+    # x cannot run on a0 and takes the next accelerator; z is bound by hand.
+    problem = problem_of(tasks, {"x": [[None, 40]], "y": [[30, 5]], "z": [[20, 10]]})
+    bound = configure(load_policy("fcfs-static"), {"mapper.binding": ["z:a1"]})
+    assert run(problem, "fcfs-static", layers=True).layers["accelerator"].tolist() == [1, 1, 0]
+    assert run(problem, bound, layers=True).layers["accelerator"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("binding", "fault"),
+    [
+        (["q:a0"], "binding 'q:a0': must be TASK:ACCELERATOR; tasks: x, y"),
+        (["x:a7"], "binding 'x:a7': must be TASK:ACCELERATOR; accelerators: a0, a1"),
+        (["x:a1", "x:a1"], "binding 'x:a1': task 'x' is bound already"),
+        (["x:a0"], "binding 'x:a0': 'a0' cannot run every layer of model 'x'"),
+    ],
+)
+def test_bindings_that_cannot_be(binding, fault):
+    problem = problem_of([once("x", "x", 1, deadline_ns=9), once("y", "y", 1, deadline_ns=9)], {"x": [[None, 40]], "y": [[30, 5]]})
+    with pytest.raises(InputError) as caught:
+        run(problem, configure(load_policy("fcfs-static"), {"mapper.binding": binding}))
+    assert caught.value.faults == (fault,)
+
+
+def test_static_tasks_need_one_accelerator_for_the_whole_model():
+    problem = problem_of([once("x", "x", 2, deadline_ns=9)], {"x": [[None, 40], [40, None]]})
+    with pytest.raises(InputError, match="task 'x': no accelerator can run every layer of model 'x'"):
+        run(problem, "fcfs-static")
+
+
+def herald_problem():
+    """Times (and energies in nJ) on a0 and a1: x 50 (9) and 30 (1.5), y 40 (3) and 20 (2)."""
+    costs = {"x": [(50, 9), (30, 1.5)], "y": [(40, 3), (20, 2)]}
+    rows = [
+        {"model": name, "layer": "l0", "accelerator": f"a{a}", "latency_ns": time_ns, "energy_j": energy * 1e-9}
+        for name, row in costs.items()
+        for a, (time_ns, energy) in enumerate(row)
+    ]
+    tasks = [once(name, name, 1, deadline_ns=999) for name in "xy"]
+    scenario = Scenario(name="hand", tasks=tuple(tasks), duration_s=1e-6)
+    return compile_problem(scenario, platform_of(rows, (1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "accelerators"),
+    [
+        # Least latency: y on a1 (20), then x on what is left, a0. By release x would have chosen first.
+        ({}, [0, 1]),
+        # Least energy: x on a1 (1.5), then y on a0.
+        ({"mapper.objective": "energy"}, [1, 0]),
+        # Least product: y on a1 (40) before x on a1 (45).
+        ({"mapper.objective": "edp"}, [0, 1]),
+    ],
+)
+def test_herald_takes_the_pair_of_least_cost(settings, accelerators):
+    outcome = run(herald_problem(), configure(load_policy("herald"), settings), layers=True)
+    assert outcome.layers["accelerator"].tolist() == accelerators
+    assert run(herald_problem(), "fcfs", layers=True).layers["accelerator"].tolist() == [1, 0]
+
+
+def test_herald_waits_for_no_accelerator_and_balances_their_load():
+    # Three jobs of 10 on a0 and 15 on a1, one after the other: a0 is always best, but from the second on it is more loaded.
+    tasks = [Task(name="t", model=chain("m", 1), trace=[0.0, 0.0001, 0.0002, 0.0003], deadline_ms=1)]
+    problem = problem_of(tasks, {"m": [[10, 15]]})
+    assert run(problem, "herald", layers=True).layers["accelerator"].tolist() == [0, 0, 0, 0]
+    balanced = configure(load_policy("herald"), {"mapper.balance": 2.0})
+    # Loads before each: (0, 0), (10, 0), (10, 15), (20, 15).
+    assert run(problem, balanced, layers=True).layers["accelerator"].tolist() == [0, 1, 0, 1]
+    near = configure(load_policy("herald"), {"mapper.balance": 1.5})  # 15 is not below 1.5 times 10
+    assert run(problem, near, layers=True).layers["accelerator"].tolist() == [0, 0, 0, 0]
+
+
+def test_eft_waits_for_the_accelerator_that_finishes_first():
+    # a1 takes 10, a0 takes 25. By deadline x, y, z: x on a1 until 10; y would end at 25 on a0, at 20 on a1, and waits; z would end at 25
+    # on a0, at 30 on a1 behind y, and takes a0 at once.
+    tasks = [once(name, name, 1, deadline_ns=deadline) for name, deadline in (("z", 300), ("x", 100), ("y", 200))]
+    problem = problem_of(tasks, {name: [[25, 10]] for name in "xyz"})
+    eft = run(problem, "eft", layers=True)
+    assert starts(eft) == {"z": [0], "x": [0], "y": [10]}
+    assert eft.layers["accelerator"].tolist() == [0, 1, 1]
+    assert starts(run(problem, "edf", layers=True)) == {"z": [10], "x": [0], "y": [0]}
+
+
+def test_eft_sees_the_rest_of_what_runs():
+    # long runs on a1 from 0 to 100. At 90 job late would end at 90 + 30 on a0, at 100 + 10 on a1: it waits. At 60 job early takes a0.
+    tasks = [
+        once("long", "m", 1, deadline_ns=900),
+        once("early", "j", 1, deadline_ns=900, release_ns=60),
+        once("late", "j", 1, deadline_ns=900, release_ns=90),
+    ]
+    problem = problem_of(tasks, {"m": [[500, 100]], "j": [[30, 10]]})
+    assert starts(run(problem, "eft", layers=True)) == {"long": [0], "early": [60], "late": [100]}
 
 
 def test_ready_jobs_take_the_free_accelerator_that_is_fastest_for_them():
