@@ -124,6 +124,11 @@ def test_the_example_scenario_runs_on_the_example_board(tmp_path):
         assert set(outcome.jobs["task"]) == {0, 1, 2, 3}
 
 
+@pytest.mark.parametrize("file", ["pyproject.toml", "setup.py", "rtsched_sample/native.pyx"])
+def test_the_example_package_is_the_one_that_is_tested(file):
+    assert f"\n{(ROOT / 'tests' / 'packages' / 'rtsched_sample' / file).read_text(encoding='utf-8').strip()}\n```\n" in POLICIES
+
+
 @pytest.mark.parametrize("text", [INPUTS, POLICIES])
 def test_lines_are_short_outside_tables(text):
     assert [line for line in text.splitlines() if len(line) > 130 and not line.startswith("|")] == []
