@@ -10,17 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from rtsched.cost.dataflow import DataflowCost
+from rtsched.cost.table import TableCost
 from rtsched.documents import Document, hint
 from rtsched.errors import InputError
 from rtsched.interop.onnx import ImportedModel
 from rtsched.library import YAML, load_model, load_platform, load_scenario, locate, models, platforms, scenarios
-from rtsched.platform.platform import Accelerator, Memory, Reference
-from rtsched.policies.registry import POLICIES, ROLES, Unavailable, find_policy, list_policies, policy_names
-from rtsched.policies.roles import Setting
+from rtsched.platform.platform import Accelerator, Memory, Platform, Reference
+from rtsched.policies.registry import policy_names
 from rtsched.policies.script import is_script
-from rtsched.report.text import NOTHING, digits, facts, name, scale, table
+from rtsched.report.policies import describe_policy, list_of_policies
+from rtsched.report.text import NOTHING, digits, facts, name, scale, table, title
 from rtsched.workload.model import Model, Subnet
-from rtsched.workload.scenario import Scenario, Task
+from rtsched.workload.scenario import MAX_PRIORITY, Scenario, Task
 
 __all__ = ["describe", "describe_import", "listing"]
 
@@ -38,7 +39,7 @@ def listing(what: str | None = None) -> RenderableType:
     lists: dict[str, Callable[[], Table]] = {
         "scenarios": _list_scenarios,
         "platforms": _list_platforms,
-        "policies": _list_policies,
+        "policies": list_of_policies,
         "models": _list_models,
     }
     if what is not None:
@@ -57,16 +58,6 @@ def _list_platforms() -> Table:
     made = table(["platform", "DRAM GB/s", "description"], words=("platform", "description"))
     for one in map(load_platform, platforms()):
         made.add_row(name(one.name), f"{one.memory.peak_gb_per_s:g}", name(one.description))
-    return made
-
-
-def _list_policies() -> Table:
-    columns, found = ["policy", "what it does"], list_policies()
-    has_sources = len(found) > len(POLICIES)
-    made = table([*columns, *(["from"] if has_sources else [])], words=(*columns, "from"))
-    for label, one in found:
-        about = f"not available: {one.reason}" if isinstance(one, Unavailable) else one.summary
-        made.add_row(name(label), name(about), *([name(one.source.partition(",")[0])] if has_sources else []))
     return made
 
 
@@ -95,11 +86,11 @@ def describe(ref: str) -> RenderableType:
     known: list[tuple[tuple[str, ...], Callable[[str], RenderableType]]] = [
         (scenarios(), _scenario),
         (platforms(), _platform),
-        (policy_names(), _policy),
+        (policy_names(), describe_policy),
         (models(), _model),
     ]
     if is_script(ref):
-        return _policy(ref)
+        return describe_policy(ref)
     path = locate(ref, (*YAML, ".onnx"))
     if path is not None:
         return _model(ref) if path.suffix.lower() == ".onnx" else _document(ref, Document.read(path, ref).value)
@@ -116,11 +107,6 @@ def _document(ref: str, content: Any) -> RenderableType:
         if isinstance(content, dict) and key in content:
             return show(ref)
     raise InputError(f"{ref}: is no scenario, platform or model: it has none of the keys {', '.join(kinds)}")
-
-
-def _title(text: str, kind: str, about: str) -> Text:
-    parts = [name(text, "bold"), Text(f"  {kind}", "dim"), *([Text("\n"), name(about)] if about else []), Text("\n")]
-    return Text.assemble(*parts)
 
 
 # Scenarios
@@ -140,23 +126,54 @@ def _scenario(ref: str) -> RenderableType:
             _priority(task),
             digits(model.macs * 1e-9),
         )
-    drain = "the longest deadline" if scenario.drain_s is None else f"{scenario.drain_s:g} s"
+    longest = f"the longest deadline, {digits(max(_deadline_ms(task, scenario) for task in scenario.tasks))} ms"
+    drain = longest if scenario.drain_s is None else f"{scenario.drain_s:g} s"
     rows = [
+        *(("cascades" if i == 0 else "", str(name(chain))) for i, chain in enumerate(_cascades(scenario))),
+        ("deadline", _deadlines(scenario)),
+        ("priority", f"0 (lowest) to {MAX_PRIORITY}, for policies that heed it; several: drawn for each job"),
+        ("GMACs", "of all layers; of the largest subnet where a model has several"),
         ("runs", f"{scenario.duration_s:g} s, then waits for jobs to end for up to {drain}"),
         ("platform", str(name(scenario.platform or "none of its own: choose one with -p"))),
     ]
     if scenario.load != 1:
-        rows.append(("load", f"{scenario.load:g} (rates above include it)"))
-    return Group(_title(scenario.name, "scenario", scenario.description), made, "", facts(rows))
+        rows.append(("load", f"{scenario.load:g}: rates and default deadlines above include it"))
+    return Group(title(scenario.name, "scenario", scenario.description), made, "", facts(rows))
 
 
 def _arrival(task: Task, load: float) -> str:
     if task.parents is not None:
-        return f"after {task.parents[0]}" + ("" if task.trigger == 1 else f", {100 * task.trigger:g} % of frames")
+        return f"when {task.parents[0]} ends" + ("" if task.trigger == 1 else f", {100 * task.trigger:g} % of times")
     if task.rate_hz is not None:
-        return f"{task.rate_hz * load:g} per s, random (Poisson)"
-    extras = [f", {what} {ms:g} ms" for what, ms in (("offset", task.offset_ms), ("jitter", task.jitter_ms)) if ms]
-    return f"{(task.fps or 0.0) * load:g} per s" + "".join(extras)
+        return f"{task.rate_hz * load:g} per s on average, at random (Poisson)"
+    rate_hz = (task.fps or 0.0) * load
+    first = f", first at {task.offset_ms:g} ms" if task.offset_ms else ""
+    late = f", each up to {task.jitter_ms:g} ms late" if task.jitter_ms else ""
+    return f"{rate_hz:g} per s, every {digits(1e3 / rate_hz)} ms{first}{late}"
+
+
+def _cascades(scenario: Scenario) -> list[str]:
+    """A line for each path from a root to the end of a cascade; what is at an arrow is the probability of what follows."""
+    children: dict[str, list[Task]] = {task.name: [] for task in scenario.tasks}
+    for task in scenario.tasks:
+        for parent in task.parents or ():
+            children[parent].append(task)
+    lines = []
+    open_ends = [(task, task.name) for task in reversed(scenario.tasks) if task.parents is None and children[task.name]]
+    while open_ends:
+        task, line = open_ends.pop()
+        if not children[task.name]:
+            lines.append(line)
+        for child in reversed(children[task.name]):
+            open_ends.append((child, f"{line} {'' if child.trigger == 1 else f'─ {100 * child.trigger:g} % '}→ {child.name}"))
+    return lines
+
+
+def _deadlines(scenario: Scenario) -> str:
+    given = [task.name for task in scenario.tasks if task.deadline_ms is not None]
+    default = "the (mean) time between a task's arrivals" + ("; in a cascade that of its root" if _cascades(scenario) else "")
+    own = f"given for {', '.join(given)}, else " if given else ""
+    return "counted from the arrival" + (f": {own}{default}" if len(given) < len(scenario.tasks) else "")
 
 
 def _deadline_ms(task: Task, scenario: Scenario) -> float:
@@ -184,24 +201,48 @@ def _platform(ref: str) -> RenderableType:
     made = table(columns, words=("accelerator", "dataflow"))
     for one in platform.accelerators:
         made.add_row(*_accelerator(one))
-    used = {one.cost.dataflow for one in platform.accelerators if isinstance(one.cost, DataflowCost)}
-    legend = ", ".join(f"{flow.upper()} {meaning}" for flow, meaning in DATAFLOWS.items() if flow in used)
-    memory, energy = platform.memory, platform.energy
-    moves = {"free": "moves nothing", "activations": "moves activations through DRAM"}[platform.switch]
-    extra = [("regroup", platform.regroup_ns), ("synchronise", platform.sync_ns)]
+    arrays = [one.cost for one in platform.accelerators if isinstance(one.cost, DataflowCost)]
+    energy = platform.energy
+    per_mac = (("register access", energy.l1_per_mac), ("buffer element", energy.sram_per_mac), ("byte of DRAM", energy.dram_per_mac))
+    spent = f"{energy.mac_pj:g} pJ per MAC" + "".join(f", {digits(energy.mac_pj * ratio)} pJ per {what}" for what, ratio in per_mac)
     rows = [
-        *([("dataflow", legend)] if legend else []),
-        ("memory", _memory(memory)),
-        ("switch", moves + "".join(f", {what} {ns:,} ns" for what, ns in extra if ns)),
-        (
-            "energy",
-            f"{energy.mac_pj:g} pJ per MAC; times that: {energy.l1_per_mac:g} per register access, "
-            f"{energy.sram_per_mac:g} per buffer element, {energy.dram_per_mac:g} per DRAM byte",
-        ),
+        *_legend(platform.accelerators, arrays),
+        ("memory", _memory(platform.memory)),
+        ("switch", _switch(platform)),
+        ("energy", spent if arrays else f"as measured; switches {digits(energy.dram_j_per_byte * 1e12)} pJ per byte"),
         ("source", str(name(energy.source))),
         *([("reference", _reference(platform.reference))] if platform.reference != Reference() else []),
     ]
-    return Group(_title(platform.name, "platform", platform.description), made, "", facts(rows))
+    return Group(title(platform.name, "platform", platform.description), made, "", facts(rows))
+
+
+def _legend(accelerators: Sequence[Accelerator], arrays: Sequence[DataflowCost]) -> list[tuple[str, str]]:
+    """What the columns of the accelerators mean, as far as they are used."""
+    rows = []
+    if any(one.tiles > 1 for one in accelerators):
+        rows.append(("tiles", "equal slices, each for one job at a time; a job may take several"))
+    if arrays:
+        flows = {one.dataflow for one in arrays}
+        sizes = sorted({one.element_bytes for one in arrays})
+        rows += [
+            ("dataflow", ", ".join(f"{flow.upper()} {meaning}" for flow, meaning in DATAFLOWS.items() if flow in flows)),
+            ("array", "PEs of one MAC per cycle; on-chip buffer; NoC elements per cycle from buffer to PEs, and as many back"),
+            ("element", f"{' or '.join(map(str, sizes))} byte{'' if sizes == [1] else 's'} for a weight or an activation"),
+        ]
+    measured: dict[str, list[str]] = {}
+    for one in accelerators:
+        if isinstance(one.cost, TableCost):
+            measured.setdefault("rows in place" if one.cost.file is None else one.cost.file, []).append(one.name)
+    rows += [("measured", f"{name(', '.join(names))}: times from {name(source)}") for source, names in measured.items()]
+    if any(one.port_gb_per_s is not None for one in accelerators):
+        rows.append(("port", f"the most that it draws from DRAM; {NOTHING}: what the DRAM gives to one"))
+    return [*rows, ("idle", "power of each tile while nothing runs on it")]
+
+
+def _switch(platform: Platform) -> str:
+    moves = {"free": "moves nothing", "activations": "moves activations through DRAM"}[platform.switch]
+    extra = [("another number of tiles than before", platform.regroup_ns), ("a layer on several tiles", platform.sync_ns)]
+    return f"moving a job, or pushing one aside, {moves}" + "".join(f"; {what} costs {ns:,} ns" for what, ns in extra if ns)
 
 
 def _accelerator(one: Accelerator) -> list[Text | str]:
@@ -216,8 +257,8 @@ def _accelerator(one: Accelerator) -> list[Text | str]:
 
 
 def _memory(memory: Memory) -> str:
-    shares = ", ".join(f"{share * 100:g}" for share in memory.efficiency)
     count = len(memory.efficiency)
+<<<<<<< HEAD
     layers = "" if count == 1 else f" to {', '.join(str(n) for n in range(1, count))} and {count} or more layers"
     l2 = "" if memory.l2_gb_per_s is None else f"; L2 {memory.l2_gb_per_s:g} GB/s"
     shared = {"proportional": "shared in proportion to demand", "fair": "shared fairly (max-min)"}[memory.arbiter]
@@ -290,6 +331,16 @@ def _range(setting: Setting) -> str:
         kinds = {bool: "true or false", int: "whole number", float: "number", str: "text"}
         values = kinds.get(type(one), "any")
     return f"list: {values}" if isinstance(setting.default, tuple) else values
+=======
+    layers = [f"{n} or more layers" if n == count else f"{n} layer{'' if n == 1 else 's'}" for n in range(1, count + 1)]
+    delivered = ", ".join(f"{share * 100:g} % to {who}" for share, who in zip(memory.efficiency, layers, strict=True))
+    shared = {
+        "proportional": "proportional: when layers ask for more, all get the same part of what they ask",
+        "fair": "fair: when layers ask for more, they get max-min fair shares",
+    }[memory.arbiter]
+    l2 = "the shared L2 is no limit" if memory.l2_gb_per_s is None else f"shared L2 {memory.l2_gb_per_s:g} GB/s, likewise"
+    return f"DRAM {memory.peak_gb_per_s:g} GB/s, of which it delivers {delivered}; arbiter {shared}; {l2}"
+>>>>>>> eefd8d5 (rtsched show explains every field of scenarios and platforms, and draws cascades)
 
 
 # Models
@@ -313,7 +364,7 @@ def describe_import(imported: ImportedModel) -> RenderableType:
 
 def _described(model: Model) -> RenderableType:
     largest = model.variants[0]
-    parts: list[RenderableType] = [_title(model.name, "model", model.source)]
+    parts: list[RenderableType] = [title(model.name, "model", model.source)]
     if len(model.variants) > 1:
         parts += [_subnets(model), "", Text(f"Layers of the largest, {name(largest.name)}\n")]
     parts.append(_kinds(largest))

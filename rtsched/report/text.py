@@ -11,7 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["NOTHING", "Fitting", "digits", "facts", "name", "percent", "scale", "scaled", "seconds", "table"]
+__all__ = ["NOTHING", "Fitting", "digits", "facts", "name", "percent", "scale", "scaled", "seconds", "table", "title"]
 
 NOTHING = "-"
 """Stands where there is no number."""
@@ -123,16 +123,22 @@ def table(columns: Sequence[str], words: Collection[str], *, totals: Sequence[st
         show_footer=bool(totals),
         footer_style="bold",
     )
-    for place, title in enumerate(columns):
-        is_word = title in words
+    for place, heading in enumerate(columns):
+        is_word = heading in words
         made.add_column(
-            title,
+            heading,
             totals[place] if totals else "",
             justify="left" if is_word else "right",
             no_wrap=not is_word,
             overflow="ellipsis",
         )
     return made
+
+
+def title(text: str, kind: str, about: str) -> Text:
+    """Return a heading: a name, the kind of thing, and a line about it if there is one."""
+    parts = [name(text, "bold"), Text(f"  {kind}", "dim"), *([Text("\n"), name(about)] if about else []), Text("\n")]
+    return Text.assemble(*parts)
 
 
 def facts(rows: Sequence[tuple[str, str | Text]]) -> Table:

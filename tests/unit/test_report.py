@@ -17,7 +17,7 @@ from rtsched.errors import InputError
 from rtsched.interop.onnx import ImportedModel, UnknownOperator
 from rtsched.platform.platform import Accelerator, Memory, Platform
 from rtsched.policies.roles import Dropper, Policy
-from rtsched.report.catalogue import _deadline_ms, describe, describe_import, listing
+from rtsched.report.catalogue import _cascades, _deadline_ms, describe, describe_import, listing
 from rtsched.report.console import console, progress
 from rtsched.report.terminal import summary
 from rtsched.report.text import Fitting, digits, name, percent, scale, scaled, seconds, table
@@ -193,7 +193,9 @@ def test_list_of_policies():
 def test_scenarios_are_described():
     text = text_of(describe("vr_gaming"))
     assert text.startswith("vr_gaming  scenario\nGaze, hands")
-    assert "after keyword, 50 % of" in text
+    assert "when keyword" in text
+    assert "cascades  keyword ─ 50 % → translate\n" in text
+    assert "up to the longest deadline, 66.7 ms" in " ".join(text.split())
     assert "platform  dream_4k_1ws2os" in text
 
 
@@ -223,12 +225,27 @@ def test_arrivals_and_priorities_are_described(tmp_path, monkeypatch):
     from rtsched.report import catalogue
 
     monkeypatch.setattr(catalogue, "load_scenario", lambda ref: scenario_of(load=2, drain_s=0.5))
-    text = text_of(catalogue._scenario("s"), 120)
-    for part in ("100 per s, offset 1 ms, jitter 2 ms", "80 per s, random (Poisson)", "after c, 25 % of frames", "3 (25%), 9 (75%)"):
+    text = text_of(catalogue._scenario("s"), 140)
+    arrivals = (
+        "100 per s, every 10.0 ms, first at 1 ms, each up to 2 ms late",
+        "80 per s on average, at random (Poisson)",
+        "when a ends ",
+        "when c ends, 25 % of times",
+    )
+    for part in (*arrivals, "3 (25%), 9 (75%)"):
         assert part in text
+    assert "cascades  a → c ─ 25 % → d\n          b → e\n" in text
+    assert "given for b, c, else the (mean) time between a task's arrivals; in a cascade that of its root" in " ".join(text.split())
     assert "up to 0.5 s" in text
     assert "none of its own" in text
-    assert "load      2 " in text
+    assert "load      2: rates" in text
+
+
+def test_cascades_are_drawn_path_by_path():
+    laws = [("a", {"fps": 50}), ("b", {"parents": ("a",)}), ("c", {"parents": ("a",), "trigger": 0.5}), ("d", {"parents": ("b",)})]
+    tasks = tuple(Task(name=one, model=chain("m", 1), **law) for one, law in laws)
+    assert _cascades(Scenario(name="s", tasks=tasks)) == ["a → b → d", "a ─ 50 % → c"]
+    assert _cascades(Scenario(name="s", tasks=tasks[:1])) == []
 
 
 def test_platforms_are_described(monkeypatch):
@@ -238,7 +255,7 @@ def test_platforms_are_described(monkeypatch):
     assert "moves activations through DRAM" in text
     from rtsched.report import catalogue
 
-    array = DataflowCost(dataflow="os", pes=64, clock_mhz=100, sram_kib=8, noc_elements_per_cycle=16)
+    array = DataflowCost(dataflow="os", pes=64, clock_mhz=100, sram_kib=8, noc_elements_per_cycle=16, element_bytes=2)
     tabled = platform_of(rows_of("m", [[10]]), tiles=(4,)).accelerators[0]
     memory = Memory(peak_gb_per_s=8, efficiency=(0.9, 0.8), arbiter="fair", l2_gb_per_s=20)
     accelerators = (Accelerator(name="x", cost=array, port_gb_per_s=2), tabled)
@@ -246,10 +263,21 @@ def test_platforms_are_described(monkeypatch):
         catalogue, "load_platform", lambda ref: Platform(name="p", accelerators=accelerators, memory=memory, regroup_ns=1500, sync_ns=20)
     )
     text = text_of(catalogue._platform("p"), 120)
-    assert "DRAM 8 GB/s, of which 90, 80 % is delivered to 1 and 2 or more layers, shared fairly (max-min); L2 20 GB/s" in text
-    assert "moves nothing, regroup 1,500 ns, synchronise 20 ns" in text
+    words = " ".join(text.split())
+    assert "memory DRAM 8 GB/s, of which it delivers 90 % to 1 layer, 80 % to 2 or more layers; arbiter fair: " in words
+    assert "; shared L2 20 GB/s, likewise" in words
+    assert "moves nothing; another number of tiles than before costs 1,500 ns; a layer on several tiles costs 20 ns" in words
     assert "a0           measured      4" in text
     assert "dataflow  OS output-stationary\n" in text
+    assert "measured  a0: times from rows in place\n" in text
+    assert "element   2 bytes for a weight or an activation\n" in text
+    assert "0.23 pJ per MAC, 0.386 pJ per register access, 4.28 pJ per buffer element, 46.0 pJ per byte of DRAM" in words
+    monkeypatch.setattr(catalogue, "load_platform", lambda ref: Platform(name="p", accelerators=(tabled,), memory=Memory(peak_gb_per_s=8)))
+    words = " ".join(text_of(catalogue._platform("p"), 120).split())
+    assert "of which it delivers 100 % to 1 or more layers; arbiter proportional: " in words
+    assert "the shared L2 is no limit" in words
+    assert "energy as measured; switches 46.0 pJ per byte" in words
+    assert "dataflow WS" not in words
 
 
 def test_policies_are_described():
@@ -259,6 +287,55 @@ def test_policies_are_described():
     assert "waits     no" in text
     assert f"source    rtsched {rtsched.__version__}, rtsched.policies.llf" in text
     assert "settings  none" in text
+
+
+SCRIPT = '''
+import rtsched
+
+
+class Mine(rtsched.Mapper):
+    """Something.
+
+    A list:
+
+    - one
+    - two
+
+    A paragraph
+    in two lines.
+    """
+
+    waits = True
+    settings = (
+        rtsched.Setting("alpha", 0.5, "strength", low=0, high=1),
+        rtsched.Setting("window_ns", 10**9, "length", "ns", low=1),
+        rtsched.Setting("most", 3.0, "the most", high=9),
+        rtsched.Setting("mode", "auto", "how", choices=("auto", "spatial")),
+        rtsched.Setting("lanes", (1, 2), "which", low=0),
+        rtsched.Setting("is_eager", False, "at once"),
+        rtsched.Setting("bound", None, "anything"),
+    )
+
+    def key(self, state, row):
+        return 0
+'''
+
+
+def test_settings_are_described(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    text = text_of(describe("mine.py:Mine"))
+    assert text.startswith("Mine  policy\n\nSomething.\n\nA list:\n\n- one\n- two\n\nA paragraph in two lines.\n\n")
+    assert "waits   yes" in text
+    assert [re.split(" {2,}", line) for line in text.splitlines() if line.startswith("mapper.")] == [
+        ["mapper.alpha", "0.5", "-", "0 to 1", "strength"],
+        ["mapper.window_ns", "1000000000", "ns", "at least 1", "length"],
+        ["mapper.most", "3", "-", "at most 9", "the most"],
+        ["mapper.mode", "auto", "-", "auto or spatial", "how"],
+        ["mapper.lanes", "1, 2", "-", "list: at least 0", "which"],
+        ["mapper.is_eager", "false", "-", "true or false", "at once"],
+        ["mapper.bound", "none", "-", "any", "anything"],
+    ]
 
 
 def test_supernets_are_described():
