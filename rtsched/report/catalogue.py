@@ -258,80 +258,6 @@ def _accelerator(one: Accelerator) -> list[Text | str]:
 
 def _memory(memory: Memory) -> str:
     count = len(memory.efficiency)
-<<<<<<< HEAD
-    layers = "" if count == 1 else f" to {', '.join(str(n) for n in range(1, count))} and {count} or more layers"
-    l2 = "" if memory.l2_gb_per_s is None else f"; L2 {memory.l2_gb_per_s:g} GB/s"
-    shared = {"proportional": "shared in proportion to demand", "fair": "shared fairly (max-min)"}[memory.arbiter]
-    return f"DRAM {memory.peak_gb_per_s:g} GB/s, of which {shares} % is delivered{layers}, {shared}{l2}"
-
-
-def _reference(reference: Reference) -> str:
-    tiles = "any number of tiles" if reference.tiles is None else "1 tile" if reference.tiles == 1 else f"{reference.tiles} tiles"
-    owner = "the fastest accelerator" if reference.accelerator is None else str(name(reference.accelerator))
-    return f"{owner} with {tiles}: the time of a job alone"
-
-
-# Policies
-
-
-def _policy(ref: str) -> RenderableType:
-    found = find_policy(ref)
-    roles = [(place, getattr(found.policy, place)) for place in ROLES]
-    rows = [(place, _role(role)) for place, role in roles if role is not None]
-    settings = [(place, role, one) for place, role in roles for one in getattr(role, "settings", ())]
-    waits = getattr(found.policy.mapper, "waits", False)
-    rows += [
-        ("waits", "yes: it may leave a job waiting beside a free accelerator" if waits else "no: no job waits beside a free accelerator"),
-        ("source", found.source),
-        *([] if settings else [("settings", "none")]),
-    ]
-    about = "\n\n".join(_flowing(one) for one in (found.about or found.summary).split("\n\n"))
-    table_of_settings: list[RenderableType] = ["", _settings(settings)] if settings else []
-    return Group(
-        _title(found.policy.name, "policy", ""), Text(about), "", facts([(label, name(text)) for label, text in rows]), *table_of_settings
-    )
-
-
-def _role(role: Any) -> str:
-    about = (vars(type(role)).get("__doc__") or "").strip().partition("\n")[0]
-    return f"{type(role).__name__}: {about}" if about else type(role).__name__
-
-
-def _flowing(paragraph: str) -> str:
-    """A paragraph of a docstring in one line, unless its lines mean something, as those of lists do."""
-    lines = paragraph.strip("\n").split("\n")
-    is_set = any(line[:1] in (" ", "-", "*", "=", "|", ".") for line in lines)
-    return "\n".join(lines) if is_set else " ".join(line.strip() for line in lines)
-
-
-def _settings(settings: Sequence[tuple[str, Any, Setting]]) -> Table:
-    made = table(["setting", "default", "unit", "values", "meaning"], words=("setting", "default", "unit", "values", "meaning"))
-    for place, role, one in settings:
-        words = (f"{place}.{one.name}", _value(getattr(role, one.name)), one.unit or NOTHING, _range(one), one.meaning)
-        made.add_row(*map(name, words))
-    return made
-
-
-def _value(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(_value, value)) or "empty"
-    words = {None: "none", True: "true", False: "false"}
-    return words[value] if value is None or isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _range(setting: Setting) -> str:
-    """Which values a setting may have."""
-    low, high = (None if bound is None else _value(bound) for bound in (setting.low, setting.high))
-    if setting.choices is not None:
-        values = " or ".join(map(_value, setting.choices))
-    elif low is not None or high is not None:
-        values = f"{low} to {high}" if low is not None and high is not None else f"at least {low}" if high is None else f"at most {high}"
-    else:
-        one = setting.default[0] if isinstance(setting.default, tuple) and setting.default else setting.default
-        kinds = {bool: "true or false", int: "whole number", float: "number", str: "text"}
-        values = kinds.get(type(one), "any")
-    return f"list: {values}" if isinstance(setting.default, tuple) else values
-=======
     layers = [f"{n} or more layers" if n == count else f"{n} layer{'' if n == 1 else 's'}" for n in range(1, count + 1)]
     delivered = ", ".join(f"{share * 100:g} % to {who}" for share, who in zip(memory.efficiency, layers, strict=True))
     shared = {
@@ -340,7 +266,12 @@ def _range(setting: Setting) -> str:
     }[memory.arbiter]
     l2 = "the shared L2 is no limit" if memory.l2_gb_per_s is None else f"shared L2 {memory.l2_gb_per_s:g} GB/s, likewise"
     return f"DRAM {memory.peak_gb_per_s:g} GB/s, of which it delivers {delivered}; arbiter {shared}; {l2}"
->>>>>>> eefd8d5 (rtsched show explains every field of scenarios and platforms, and draws cascades)
+
+
+def _reference(reference: Reference) -> str:
+    tiles = "any number of tiles" if reference.tiles is None else "1 tile" if reference.tiles == 1 else f"{reference.tiles} tiles"
+    owner = "the fastest accelerator" if reference.accelerator is None else str(name(reference.accelerator))
+    return f"{owner} with {tiles}: the time of a job alone"
 
 
 # Models
