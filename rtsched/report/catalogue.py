@@ -19,9 +19,9 @@ from rtsched.platform.platform import Accelerator, Memory, Platform, Reference
 from rtsched.policies.registry import policy_names
 from rtsched.policies.script import is_script
 from rtsched.report.policies import describe_policy, list_of_policies
+from rtsched.report.scenarios import describe_scenario
 from rtsched.report.text import NOTHING, digits, facts, name, scale, table, title
 from rtsched.workload.model import Model, Subnet
-from rtsched.workload.scenario import MAX_PRIORITY, Scenario, Task
 
 __all__ = ["describe", "describe_import", "listing"]
 
@@ -84,7 +84,7 @@ def describe(ref: str) -> RenderableType:
         There is nothing of that name, or the file is faulty.
     """
     known: list[tuple[tuple[str, ...], Callable[[str], RenderableType]]] = [
-        (scenarios(), _scenario),
+        (scenarios(), describe_scenario),
         (platforms(), _platform),
         (policy_names(), describe_policy),
         (models(), _model),
@@ -102,94 +102,11 @@ def describe(ref: str) -> RenderableType:
 
 
 def _document(ref: str, content: Any) -> RenderableType:
-    kinds = {"tasks": _scenario, "accelerators": _platform, "layers": _model, "blocks": _model, "subnets": _model}
+    kinds = {"tasks": describe_scenario, "accelerators": _platform, "layers": _model, "blocks": _model, "subnets": _model}
     for key, show in kinds.items():
         if isinstance(content, dict) and key in content:
             return show(ref)
     raise InputError(f"{ref}: is no scenario, platform or model: it has none of the keys {', '.join(kinds)}")
-
-
-# Scenarios
-
-
-def _scenario(ref: str) -> RenderableType:
-    scenario = load_scenario(ref)
-    columns = ["task", "model", "arrives", "deadline\nms", "priority", "GMACs\nper job"]
-    made = table(columns, words=("task", "model", "arrives"))
-    for task in scenario.tasks:
-        model = load_model(task.model)
-        made.add_row(
-            name(task.name),
-            name(model.name),
-            name(_arrival(task, scenario.load)),
-            digits(_deadline_ms(task, scenario)),
-            _priority(task),
-            digits(model.macs * 1e-9),
-        )
-    longest = f"the longest deadline, {digits(max(_deadline_ms(task, scenario) for task in scenario.tasks))} ms"
-    drain = longest if scenario.drain_s is None else f"{scenario.drain_s:g} s"
-    rows = [
-        *(("cascades" if i == 0 else "", str(name(chain))) for i, chain in enumerate(_cascades(scenario))),
-        ("deadline", _deadlines(scenario)),
-        ("priority", f"0 (lowest) to {MAX_PRIORITY}, for policies that heed it; several: drawn for each job"),
-        ("GMACs", "of all layers; of the largest subnet where a model has several"),
-        ("runs", f"{scenario.duration_s:g} s, then waits for jobs to end for up to {drain}"),
-        ("platform", str(name(scenario.platform or "none of its own: choose one with -p"))),
-    ]
-    if scenario.load != 1:
-        rows.append(("load", f"{scenario.load:g}: rates and default deadlines above include it"))
-    return Group(title(scenario.name, "scenario", scenario.description), made, "", facts(rows))
-
-
-def _arrival(task: Task, load: float) -> str:
-    if task.parents is not None:
-        return f"when {task.parents[0]} ends" + ("" if task.trigger == 1 else f", {100 * task.trigger:g} % of times")
-    if task.rate_hz is not None:
-        return f"{task.rate_hz * load:g} per s on average, at random (Poisson)"
-    rate_hz = (task.fps or 0.0) * load
-    first = f", first at {task.offset_ms:g} ms" if task.offset_ms else ""
-    late = f", each up to {task.jitter_ms:g} ms late" if task.jitter_ms else ""
-    return f"{rate_hz:g} per s, every {digits(1e3 / rate_hz)} ms{first}{late}"
-
-
-def _cascades(scenario: Scenario) -> list[str]:
-    """A line for each path from a root to the end of a cascade; what is at an arrow is the probability of what follows."""
-    children: dict[str, list[Task]] = {task.name: [] for task in scenario.tasks}
-    for task in scenario.tasks:
-        for parent in task.parents or ():
-            children[parent].append(task)
-    lines = []
-    open_ends = [(task, task.name) for task in reversed(scenario.tasks) if task.parents is None and children[task.name]]
-    while open_ends:
-        task, line = open_ends.pop()
-        if not children[task.name]:
-            lines.append(line)
-        for child in reversed(children[task.name]):
-            open_ends.append((child, f"{line} {'' if child.trigger == 1 else f'─ {100 * child.trigger:g} % '}→ {child.name}"))
-    return lines
-
-
-def _deadlines(scenario: Scenario) -> str:
-    given = [task.name for task in scenario.tasks if task.deadline_ms is not None]
-    default = "the (mean) time between a task's arrivals" + ("; in a cascade that of its root" if _cascades(scenario) else "")
-    own = f"given for {', '.join(given)}, else " if given else ""
-    return "counted from the arrival" + (f": {own}{default}" if len(given) < len(scenario.tasks) else "")
-
-
-def _deadline_ms(task: Task, scenario: Scenario) -> float:
-    """Its own relative deadline, else its root's, else the mean time between the root's arrivals."""
-    by_name = {one.name: one for one in scenario.tasks}
-    root = task
-    while root.parents is not None and task.deadline_ms is None:
-        root = by_name[root.parents[0]]
-    return task.deadline_ms or root.deadline_ms or 1e3 / ((root.fps or root.rate_hz or 0.0) * scenario.load)
-
-
-def _priority(task: Task) -> str:
-    if isinstance(task.priority, int):
-        return str(task.priority)
-    total = sum(one.weight for one in task.priority)
-    return ", ".join(f"{one.value} ({one.weight / total:.0%})" for one in task.priority)
 
 
 # Platforms
