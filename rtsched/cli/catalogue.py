@@ -1,0 +1,50 @@
+"""``rtsched list`` and ``rtsched show``: what there is, and what it is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+__all__ = ["SHOW_EPILOG", "list_", "show"]
+
+LISTING_COLUMNS = 1_000
+"""Width of lists that do not go to a terminal: a line for each entry."""
+
+SHOW_EPILOG = """\b
+Examples:
+  rtsched show vr_gaming
+  rtsched show boards/board.yaml
+  rtsched show package:onnx/backend/test/data/light/light_resnet50.onnx"""
+
+
+class _Kind(StrEnum):
+    SCENARIOS = "scenarios"
+    PLATFORMS = "platforms"
+    POLICIES = "policies"
+    MODELS = "models"
+
+
+def list_(what: Annotated[_Kind, typer.Argument(metavar="WHAT", help="scenarios, platforms, policies or models.")]) -> None:
+    """List what is built in.
+
+    In a pipe or a file each takes one line below the heading, the name first.
+    """
+    from rtsched.report.catalogue import listing
+    from rtsched.report.console import console
+
+    console(pipe_columns=LISTING_COLUMNS).print(listing(what.value))
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A built-in name, a YAML or ONNX file, or package:NAME/path/inside.")],
+) -> None:
+    """Explain a scenario, platform, policy or model.
+
+    Of a scenario the tasks are shown, of a platform the accelerators, of a policy the roles, of a model the kinds of layers.
+    """
+    from rtsched.report.catalogue import describe
+    from rtsched.report.console import console
+
+    console().print(describe(name))
