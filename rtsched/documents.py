@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from operator import itemgetter
 from pathlib import Path
@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from rtsched._yaml import Node, Place, Step, compose, resolve, short
-from rtsched.errors import FaultsError, InputError
+from rtsched.errors import Fault, FaultsError, InputError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["Document", "hint", "read_document"]
+__all__ = ["Document", "explain", "hint", "path_text", "read_document"]
 
 MAX_BYTES = 10_000_000
 MAX_FAULTS = 1_000
@@ -132,12 +132,7 @@ class Document:
             Keys and list indices from the root. What is missing is reported at the innermost value that is there.
         message : str
         """
-        node = self._root
-        for step in path:
-            if step not in node.children:
-                break
-            node = node.children[step]
-        self._note(node.place, path, message)
+        self._note(_innermost(self._root, path).place, path, message)
 
     def raise_faults(self) -> None:
         """Report the faults noted so far, if any, in the order of the file.
@@ -182,32 +177,76 @@ class Document:
         return result
 
     def _note(self, place: Place, path: Steps, message: str) -> None:
-        shown = "".join(f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in path).removeprefix(".")
+        shown = path_text(path)
         where = f"{self.file}:{place[0] + 1}:{place[1] + 1}" + (f" {shown}" if shown else "")
         self._faults.append((place, f"{where}: {message}"))
 
     def _note_all(self, error: ValidationError, model: type[BaseModel]) -> None:
-        faults = [one for one in error.errors(include_url=False) if not _is_consequence(one)]
+        faults = _causes(error)
         for one in faults[:MAX_FAULTS]:
-            path, node, options = _trace(one["loc"], one["type"], self._root, model)
-            match one["type"]:
-                case "extra_forbidden":
-                    known = dict.fromkeys(name for option in options for name in option.model_fields)
-                    self._note(node.key, path, "unknown key" + hint(str(path[-1]), known, "known keys"))
-                case "union_tag_invalid" | "union_tag_not_found":
-                    tag = one["ctx"]["discriminator"].strip("'")
-                    self.fault((*path, tag), _message(one, node.children.get(tag, node)))
-                case "value_error" if isinstance(inner := one["ctx"]["error"], InputError):
-                    # Of another file, with its own lines, or of a table in this one.
-                    for text in inner.faults:
-                        self._note(node.place, path, text)
-                case "value_error" if isinstance(inner := one["ctx"]["error"], FaultsError):
-                    for inside, text in inner.faults:
-                        self.fault((*path, *inside), text)
-                case _:
-                    self._note(node.place, path, _message(one, node))
+            for place, path, text in _explained(one, self._root, model):
+                self._note(place, path, text)
         if len(faults) > MAX_FAULTS:
             self._faults.append(((MAX_BYTES, 0), f"{self.file}: {len(faults) - MAX_FAULTS} more faults"))
+
+
+def explain(error: ValidationError, root: Node, model: type[BaseModel]) -> list[Fault]:
+    """Say what is wrong with a value that is no document.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+        Of `root.value` validated as `model`.
+    root : Node
+    model : subclass of pydantic.BaseModel
+
+    Returns
+    -------
+    list of (path, message)
+    """
+    return [(path, text) for one in _causes(error)[:MAX_FAULTS] for _, path, text in _explained(one, root, model)]
+
+
+def _causes(error: ValidationError) -> list[ErrorDetails]:
+    return [one for one in error.errors(include_url=False) if not _is_consequence(one)]
+
+
+def _explained(one: ErrorDetails, root: Node, model: type[BaseModel]) -> Iterator[tuple[Place, Steps, str]]:
+    """Yield the place, the path and the text of each fault that one of pydantic's stands for."""
+    path, node, options = _trace(one["loc"], one["type"], root, model)
+    match one["type"]:
+        case "extra_forbidden":
+            known = dict.fromkeys(name for option in options for name in option.model_fields)
+            yield node.key, path, "unknown key" + hint(str(path[-1]), known, "known keys")
+        case "union_tag_invalid" | "union_tag_not_found":
+            tag = one["ctx"]["discriminator"].strip("'")
+            steps = (*path, tag)
+            yield _innermost(root, steps).place, steps, _message(one, node.children.get(tag, node))
+        case "value_error" if isinstance(inner := one["ctx"]["error"], InputError):
+            # Of another file, with its own lines, or of a table in this one.
+            for text in inner.faults:
+                yield node.place, path, text
+        case "value_error" if isinstance(inner := one["ctx"]["error"], FaultsError):
+            for inside, text in inner.faults:
+                steps = (*path, *inside)
+                yield _innermost(root, steps).place, steps, text
+        case _:
+            yield node.place, path, _message(one, node)
+
+
+def _innermost(root: Node, path: Steps) -> Node:
+    """Find the value at `path`, or the innermost one around it that is there."""
+    node = root
+    for step in path:
+        if step not in node.children:
+            break
+        node = node.children[step]
+    return node
+
+
+def path_text(path: Steps) -> str:
+    """Write a path as ``tasks[1].fps``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in path).removeprefix(".")
 
 
 def _read_bytes(path: Path, file: str) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-__all__ = ["Fault", "FaultsError", "InputError", "PolicyError", "RtschedError", "repeated_names"]
+__all__ = ["Fault", "FaultList", "FaultsError", "InputError", "PolicyError", "RtschedError", "repeated_names"]
 
+ResultT = TypeVar("ResultT")
 
 Fault = tuple[tuple[str | int, ...], str]
 """A path inside an object, and what is wrong there."""
@@ -28,6 +29,35 @@ class InputError(RtschedError, ValueError):
     def __init__(self, faults: str | Sequence[str]) -> None:
         self.faults = (faults,) if isinstance(faults, str) else tuple(faults)
         super().__init__("\n".join(self.faults))
+
+
+class FaultList:
+    """Faults of several inputs, to be reported together."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def of(self, call: Callable[..., ResultT], *arguments: Any, **options: Any) -> ResultT | None:
+        """Call, and return the answer; None when that finds faults."""
+        try:
+            return call(*arguments, **options)
+        except InputError as error:
+            self._found += error.faults
+            return None
+
+    def add(self, fault: str) -> None:
+        """Note a fault."""
+        self._found.append(fault)
+
+    def report(self) -> None:
+        """Raise the faults, if there are any.
+
+        Raises
+        ------
+        InputError
+        """
+        if self._found:
+            raise InputError(self._found)
 
 
 class FaultsError(ValueError):

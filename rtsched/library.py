@@ -18,13 +18,24 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rtsched.documents import Document, hint
-from rtsched.errors import InputError
+from rtsched.errors import Fault, FaultsError, InputError
 from rtsched.platform.platform import Platform
 from rtsched.workload import zoo
 from rtsched.workload.model import Model
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["load_model", "load_platform", "load_scenario", "locate", "models", "platforms", "scenarios"]
+__all__ = [
+    "folder_of",
+    "load_model",
+    "load_platform",
+    "load_scenario",
+    "locate",
+    "models",
+    "platform_reference",
+    "platforms",
+    "resolve_models",
+    "scenarios",
+]
 
 YAML = (".yaml", ".yml")
 PACKAGE = "package:"
@@ -66,12 +77,10 @@ def load_scenario(ref: Reference | Scenario) -> Scenario:
         One message per fault, those of the models included, all at once.
     """
     if isinstance(ref, Scenario):
-        faults: list[str] = []
-        named = {index: task.model for index, task in enumerate(ref.tasks) if isinstance(task.model, str)}
-        found = _load_models(named, Path(), lambda index, fault: faults.append(f"tasks[{index}].model: {fault}"))
-        if faults:
-            raise InputError(faults)
-        return _with_models(ref, found)
+        try:
+            return resolve_models(ref)
+        except FaultsError as error:
+            raise InputError([f"tasks[{path[1]}].model: {fault}" for path, fault in error.faults]) from None
     document = _document(ref, "scenario", _built_in("rtsched.workload", "scenarios"))
     # Names are resolved before the document is validated, so that the faults of both are reported together.
     named = _named_models(document.value)
@@ -79,6 +88,28 @@ def load_scenario(ref: Reference | Scenario) -> Scenario:
     platform = _platform_of(document)
     scenario = document.validate(Scenario)
     return _with_models(scenario, found).model_copy(update={"platform": platform})
+
+
+def resolve_models(scenario: Scenario, base: Reference | None = None) -> Scenario:
+    """Load the models that tasks name.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    base : path, optional
+        Where relative paths start. Default: the current folder.
+
+    Raises
+    ------
+    rtsched.errors.FaultsError
+        One fault per model that cannot be loaded.
+    """
+    faults: list[Fault] = []
+    named = {index: task.model for index, task in enumerate(scenario.tasks) if isinstance(task.model, str)}
+    found = _load_models(named, base, lambda index, fault: faults.append((("tasks", index, "model"), fault)))
+    if faults:
+        raise FaultsError(*faults)
+    return _with_models(scenario, found)
 
 
 def load_platform(ref: Reference | Platform) -> Platform:
@@ -170,6 +201,18 @@ def locate(ref: Reference, suffixes: Iterable[str], base: Reference | None = Non
     return _packaged(text) if is_packaged else path
 
 
+def folder_of(ref: Reference | Scenario | Platform) -> Path:
+    """Return the folder from which relative paths in a scenario or a platform start; the current one unless it is a file.
+
+    Parameters
+    ----------
+    ref : str, path, Scenario or Platform
+        One that can be loaded.
+    """
+    path = None if isinstance(ref, (Scenario, Platform)) else locate(ref, YAML)
+    return Path() if path is None else path.parent
+
+
 def _packaged(text: str) -> Path:
     """The file that ``package:NAME/path/inside`` means, found without importing the package."""
     name, _, inside = text.removeprefix(PACKAGE).partition("/")
@@ -204,7 +247,7 @@ def _named_models(content: Any) -> dict[int, str]:
     return {index: task["model"] for index, task in rows if isinstance(task, dict) and isinstance(task.get("model"), str)}
 
 
-def _load_models(named: Mapping[int, str], base: Path, report: Callable[[int, str], None]) -> dict[str, Model]:
+def _load_models(named: Mapping[int, str], base: Reference | None, report: Callable[[int, str], None]) -> dict[str, Model]:
     """The models by reference; those that cannot be loaded are reported with the index of their task."""
     found: dict[str, Model] = {}
     for index, ref in named.items():
@@ -229,12 +272,30 @@ def _platform_of(document: Document) -> str | None:
     if not isinstance(ref, str) or not ref:
         return None
     try:
-        path = locate(ref, YAML, document.folder)
-        if path is None:
-            _known("platform", ref, _built_in("rtsched.platform", "presets"))
-        elif not _is_file(path):
-            raise InputError(f"{path}: no such file")
+        return platform_reference(ref, document.folder)
     except InputError as error:
         document.fault(("platform",), str(error))
         return None
+
+
+def platform_reference(ref: str, base: Reference) -> str:
+    """Turn the platform that a scenario names into a reference that does not depend on the scenario's folder.
+
+    Parameters
+    ----------
+    ref : str
+        A built-in name, a file or ``package:...``.
+    base : path
+        Where a relative path starts.
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        There is no such platform.
+    """
+    path = locate(ref, YAML, base)
+    if path is None:
+        _known("platform", ref, _built_in("rtsched.platform", "presets"))
+    elif not _is_file(path):
+        raise InputError(f"{path}: no such file")
     return ref if path is None or ref.startswith(PACKAGE) else str(path)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from rtsched._core.loop import Engine
 from rtsched._core.roles import ContractError
 from rtsched._version import __version__
 from rtsched.compiler import compile_problem
-from rtsched.errors import InputError, PolicyError
-from rtsched.library import load_platform, load_scenario
+from rtsched.errors import FaultList, InputError, PolicyError
+from rtsched.inputs import load_inputs
 from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, Outcome
+from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
-from rtsched.policies.registry import load_policy
+from rtsched.policies.registry import configure, load_policy
 from rtsched.policies.roles import Policy
 from rtsched.problem import Problem
 from rtsched.workload.scenario import Scenario
@@ -73,6 +74,7 @@ def compile(  # noqa: A001
     *,
     duration_s: float | None = None,
     load: float | None = None,
+    settings: Mapping[str, object] | Settings | None = None,
 ) -> Problem:
     """Compile a scenario on a platform, to run it many times.
 
@@ -84,6 +86,10 @@ def compile(  # noqa: A001
         Default: the scenario's own.
     duration_s, load : float, optional
         Replace the scenario's.
+    settings : mapping of path to value, optional
+        Replace single values of the scenario and of the platform, such as ``{"scenario.tasks.gaze.fps": 90}``. Entries of
+        lists are addressed by their name or number. Relative files in values start from the folder of the scenario's or the
+        platform's file.
 
     Returns
     -------
@@ -94,22 +100,7 @@ def compile(  # noqa: A001
     InputError
         Every fault of the inputs at once.
     """
-    chosen = load_scenario(scenario)
-    changes = {name: value for name, value in (("duration_s", duration_s), ("load", load)) if value is not None}
-    if changes:
-        chosen = _changed(chosen, changes)
-    where = chosen.platform if platform is None else platform
-    if where is None:
-        raise InputError(f"scenario {chosen.name!r} names no platform of its own; choose one")
-    return compile_problem(chosen, load_platform(where))
-
-
-def _changed(scenario: Scenario, changes: dict[str, float]) -> Scenario:
-    try:
-        return Scenario.model_validate({**dict(scenario), **changes})
-    except ValidationError as error:
-        faults = [(".".join(map(str, one["loc"])), one["msg"].replace("Input should ", "must "), one["input"]) for one in error.errors()]
-        raise InputError([f"{name}: {message}, got {value!r}" for name, message, value in faults]) from None
+    return compile_problem(*load_inputs(scenario, platform, duration_s=duration_s, load=load, settings=settings))
 
 
 def simulate(
@@ -120,6 +111,7 @@ def simulate(
     seed: int = 0,
     duration_s: float | None = None,
     load: float | None = None,
+    settings: Mapping[str, object] | None = None,
     layers: bool = False,
 ) -> Outcome:
     """Simulate a scenario on a platform under a policy.
@@ -136,6 +128,8 @@ def simulate(
         0 to 2**64 - 1. The same seed gives the same frames, whatever the policy.
     duration_s, load : float, optional
         Replace the scenario's.
+    settings : mapping of path to value, optional
+        As for `compile`; and of the policy's roles, such as ``{"mapper.alpha": 0.5}``.
     layers : bool
         Record every executed layer.
 
@@ -152,7 +146,15 @@ def simulate(
     Interrupted
         Ctrl-C; carries the outcome so far.
     """
-    return run(compile(scenario, platform, duration_s=duration_s, load=load), policy, seed=seed, layers=layers)
+    faults = FaultList()
+    wanted = Settings.of(settings)
+    problem = faults.of(compile, scenario, platform, duration_s=duration_s, load=load, settings=replace(wanted, of_policy=()))
+    chosen = faults.of(load_policy, policy)
+    if chosen is not None:
+        chosen = faults.of(configure, chosen, wanted.roles)
+    faults.report()
+    assert problem is not None
+    return run(problem, chosen, seed=seed, layers=layers)
 
 
 def run(

@@ -3,51 +3,94 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
-from rtsched.cli._program import Faults
-from rtsched.errors import InputError
+import typer
+
+from rtsched.errors import FaultList, InputError
 
 if TYPE_CHECKING:
+    from rtsched.policies.roles import Policy
     from rtsched.problem import Problem
 
-__all__ = ["Workload", "check_outputs", "check_seed", "short"]
+__all__ = [
+    "DurationOption",
+    "LoadOption",
+    "PlatformOption",
+    "ScenarioArgument",
+    "SettingsOption",
+    "Workload",
+    "check_outputs",
+    "check_seed",
+    "short",
+]
+
+ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A built-in name, a YAML file, or package:NAME/path/inside.")]
+PlatformOption = Annotated[
+    str | None, typer.Option("-p", "--platform", metavar="PLATFORM", help="Likewise.  [default: the scenario's own]")
+]
+DurationOption = Annotated[
+    float | None, typer.Option(metavar="S", help="Release frames for as many seconds.  [default: the scenario's own]")
+]
+LoadOption = Annotated[float | None, typer.Option(metavar="X", help="Scale rates and default deadlines.  [default: the scenario's own]")]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Replace one value, as scenario.tasks.gaze.fps=90; may be repeated."),
+]
 
 
 class Workload:
-    """The scenario and the platform that a command was given.
+    """The scenario and the platform that a command was given, and the settings that change them.
 
     Parameters
     ----------
-    faults : Faults
+    faults : FaultList
         Takes whatever is wrong with them.
     scenario : str
     platform : str, optional
     changes : mapping
         What replaces the scenario's own ``duration_s`` and ``load``; None for what stays.
+    settings : sequence of str, optional
+        ``PATH=VALUE`` each.
 
     Attributes
     ----------
     problem : Problem or None
         None when there were faults.
+    roles : dict
+        Path to value of the settings of the policy's roles.
     files : dict
         What the problem is made of, so far as it is in files: real path to what it is.
     """
 
-    def __init__(self, faults: Faults, scenario: str, platform: str | None, changes: Mapping[str, float | None]) -> None:
-        from rtsched.library import YAML, load_platform, load_scenario
+    def __init__(
+        self,
+        faults: FaultList,
+        scenario: str,
+        platform: str | None,
+        changes: Mapping[str, float | None],
+        settings: Sequence[str] | None = None,
+    ) -> None:
+        from rtsched.library import YAML
+        from rtsched.overrides import Settings
         from rtsched.run import compile
 
-        found = faults.of(load_scenario, scenario)
-        hardware = None if platform is None else faults.of(load_platform, platform)
-        is_found = found is not None and (platform is None or hardware is not None)
-        valid = {name: value for name, value in changes.items() if value is not None and faults.of(_check_change, name, value)}
-        self.problem = faults.of(compile, found, hardware, **valid) if found is not None and is_found else None
-        own = found.platform if found is not None and platform is None else platform
+        wanted = Settings.parse(settings or ())
+        self.problem = faults.of(compile, scenario, platform, **changes, settings=replace(wanted, of_policy=()))
+        self.roles = wanted.roles
+        own = self.problem.scenario.platform if platform is None and self.problem is not None else platform
         self.files = {place: what for ref, what in ((scenario, "the scenario"), (own, "the platform")) for place in _places(ref, YAML)}
         if self.problem is not None:
             self.files |= _tables(self.problem)
+
+    def policy(self, faults: FaultList, name: str) -> Policy | None:
+        """Load a policy and change its settings; None when there are faults."""
+        from rtsched.policies.registry import configure, load_policy
+
+        found = faults.of(load_policy, name)
+        return None if found is None else faults.of(configure, found, self.roles)
 
     @property
     def compiled(self) -> Problem:
@@ -56,18 +99,18 @@ class Workload:
         return self.problem
 
 
-def check_seed(faults: Faults, seed: int) -> None:
+def check_seed(faults: FaultList, seed: int) -> None:
     """Note a seed that is out of range."""
     if not 0 <= seed < 2**64:
         faults.add(f"seed must be an integer from 0 to 2**64 - 1, got {short(str(seed))}")
 
 
-def check_outputs(faults: Faults, outputs: Mapping[str, str | None], inputs: Mapping[str, str]) -> None:
+def check_outputs(faults: FaultList, outputs: Mapping[str, str | None], inputs: Mapping[str, str]) -> None:
     """Note what cannot be written, or would overwrite an input or another output.
 
     Parameters
     ----------
-    faults : Faults
+    faults : FaultList
     outputs : mapping
         Option to path; None where the option was not given.
     inputs : mapping
@@ -92,21 +135,6 @@ def check_outputs(faults: Faults, outputs: Mapping[str, str | None], inputs: Map
 def short(text: str) -> str:
     """Shorten what a user typed to what a message can show."""
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _check_change(name: str, value: float) -> bool:
-    """Check a value that replaces the scenario's, even when there is no scenario."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from rtsched.workload.scenario import Scenario
-
-    field = Scenario.model_fields[name]
-    bounded: Any = Annotated[float, field]
-    try:
-        TypeAdapter(bounded).validate_python(value)
-    except ValidationError as error:
-        raise InputError([f"{name}: {one['msg'].replace('Input should ', 'must ')}, got {value!r}" for one in error.errors()]) from None
-    return True
 
 
 def _tables(problem: Problem) -> dict[str, str]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from rtsched.errors import InputError, PolicyError
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "POLICY_FAILED", "Faults", "Program", "complain"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "POLICY_FAILED", "Program", "complain"]
 
 MAX_MESSAGES = 20
 """The most faults that are printed; a thousand would push the first ones off the terminal."""
 
 POLICY_FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 """Exit codes. The last is what shells report for a program that Ctrl-C has ended."""
-
-ResultT = TypeVar("ResultT")
 
 
 class Program(TyperGroup):
@@ -45,30 +43,6 @@ class Program(TyperGroup):
         except KeyboardInterrupt:
             complain(["interrupted"])
             raise typer.Exit(INTERRUPTED) from None
-
-
-class Faults:
-    """Faults of several inputs, to be reported together."""
-
-    def __init__(self) -> None:
-        self._found: list[str] = []
-
-    def of(self, call: Callable[..., ResultT], *arguments: Any, **options: Any) -> ResultT | None:
-        """Call, and return the answer; None when that finds faults."""
-        try:
-            return call(*arguments, **options)
-        except InputError as error:
-            self._found += error.faults
-            return None
-
-    def add(self, fault: str) -> None:
-        """Note a fault."""
-        self._found.append(fault)
-
-    def report(self) -> None:
-        """Raise the faults, if there are any."""
-        if self._found:
-            raise InputError(self._found)
 
 
 def complain(messages: Sequence[str]) -> None:

@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from rtsched.cli._inputs import short
-from rtsched.cli._program import Faults
-from rtsched.errors import InputError
+from rtsched.errors import FaultList, InputError
 
 __all__ = ["app"]
 
@@ -59,7 +58,7 @@ def import_onnx(
     from rtsched.report.catalogue import describe_import
     from rtsched.report.console import console
 
-    faults = Faults()
+    faults = FaultList()
     path = faults.of(_onnx_file, model)
     sizes = faults.of(_sizes, dim or [])
     if output is not None:

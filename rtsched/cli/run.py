@@ -6,8 +6,18 @@ from typing import Annotated
 
 import typer
 
-from rtsched.cli._inputs import Workload, check_outputs, check_seed
-from rtsched.cli._program import INTERRUPTED, Faults
+from rtsched.cli._inputs import (
+    DurationOption,
+    LoadOption,
+    PlatformOption,
+    ScenarioArgument,
+    SettingsOption,
+    Workload,
+    check_outputs,
+    check_seed,
+)
+from rtsched.cli._program import INTERRUPTED
+from rtsched.errors import FaultList
 
 __all__ = ["EPILOG", "run"]
 
@@ -15,6 +25,7 @@ EPILOG = """\b
 Examples:
   rtsched run vr_gaming
   rtsched run vr_gaming -p dream_8k_1ws2os -P edf --seed 3
+  rtsched run vr_gaming --set scenario.tasks.gaze.fps=90
   rtsched run glasses.yaml --load 1.5 --json out.json --csv jobs.csv
   rtsched run vr_gaming -P mine.py:LeastLaxity
   rtsched run vr_gaming --json - | jq .metrics.uxcost
@@ -26,18 +37,13 @@ Ctrl-C ends the run where it stands. The summary and the files then hold what wa
 
 
 def run(
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="A built-in name, a YAML file, or package:NAME/path/inside.")],
-    platform: Annotated[
-        str | None, typer.Option("-p", "--platform", metavar="PLATFORM", help="Likewise.  [default: the scenario's own]")
-    ] = None,
+    scenario: ScenarioArgument,
+    platform: PlatformOption = None,
     policy: Annotated[str, typer.Option("-P", "--policy", metavar="POLICY", help="One of: rtsched list policies.")] = "fcfs",
     seed: Annotated[int, typer.Option(metavar="N", help="0 to 2**64 - 1. The same seed gives every policy the same frames.")] = 0,
-    duration: Annotated[
-        float | None, typer.Option(metavar="S", help="Release frames for as many seconds.  [default: the scenario's own]")
-    ] = None,
-    load: Annotated[
-        float | None, typer.Option(metavar="X", help="Scale rates and default deadlines.  [default: the scenario's own]")
-    ] = None,
+    duration: DurationOption = None,
+    load: LoadOption = None,
+    settings: SettingsOption = None,
     json: Annotated[str | None, typer.Option(metavar="FILE", help="Write every metric as JSON; - for standard output.")] = None,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write a line per job as CSV; - for standard output.")] = None,
 ) -> None:
@@ -45,16 +51,15 @@ def run(
 
     A summary is printed to standard error, and with it the progress of a run that takes longer than a second.
     """
-    from rtsched.policies.registry import load_policy
     from rtsched.report import export, files
     from rtsched.report.console import console, progress
     from rtsched.report.terminal import summary
     from rtsched.run import Interrupted
     from rtsched.run import run as simulate
 
-    faults = Faults()
-    workload = Workload(faults, scenario, platform, {"duration_s": duration, "load": load})
-    chosen = faults.of(load_policy, policy)
+    faults = FaultList()
+    workload = Workload(faults, scenario, platform, {"duration_s": duration, "load": load}, settings)
+    chosen = workload.policy(faults, policy)
     check_seed(faults, seed)
     check_outputs(faults, {"--json": json, "--csv": csv}, workload.files)
     faults.report()

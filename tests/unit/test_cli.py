@@ -77,7 +77,7 @@ def test_examples_of_the_help_are_accepted(monkeypatch, tmp_path):
     (tmp_path / "mine.py").write_text("import rtsched\nclass LeastLaxity(rtsched.Mapper):\n    def key(self, state, row): return 0\n")
     text = "".join(invoke(*command, "--help").stdout for command in [(), ("run",), ("show",)])
     examples = re.findall(r"^    rtsched (run vr_gaming[^|\n]*|list .*|show [\w.:]+)$", text, flags=re.MULTILINE)
-    assert len(examples) == 8
+    assert len(examples) == 9
     for arguments in map(str.split, examples):
         result = invoke(*arguments, *(["--duration", "0.05"] if arguments[0] == "run" else []))
         assert result.exit_code == 0, arguments
@@ -174,6 +174,24 @@ def test_values_of_options(arguments, expected):
     assert messages("run", "vr_gaming", *arguments) == expected
 
 
+def test_settings_change_the_run_and_its_provenance():
+    plain, changed = (
+        json.loads(invoke(*SHORT, *options, "--json", "-").stdout)
+        for options in ([], ["--set", "scenario.tasks.gaze.fps=90", "--set", "platform.memory.efficiency=[1.0, 0.8]"])
+    )
+    assert (plain["metrics"]["tasks"][0]["released"], changed["metrics"]["tasks"][0]["released"]) == (12, 18)
+    assert plain["provenance"]["inputs_sha256"] != changed["provenance"]["inputs_sha256"]
+
+
+def test_faults_of_settings_come_with_those_of_other_options():
+    arguments = ("--set", "scenario.tasks.gaze.fps=-3", "--set", "taks.gaze=1", "--set", "mapper.no_such=1", "--load", 0, "--seed", -1)
+    found = messages("run", "vr_gaming", *arguments)
+    assert found[0].startswith("--set taks.gaze=1: a path begins with scenario, ")
+    assert found[1:3] == ["--set scenario.tasks.gaze.fps=-3: must be greater than 0, got -3", "load: must be greater than 0, got 0.0"]
+    assert "mapper" in found[3]
+    assert found[4:] == ["seed must be an integer from 0 to 2**64 - 1, got -1"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -247,7 +265,7 @@ def test_ctrl_c_before_the_run(monkeypatch):
     def interrupt(ref):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rtsched.library.load_scenario", interrupt)
+    monkeypatch.setattr("rtsched.inputs.load_scenario", interrupt)
     result = invoke(*SHORT)
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "interrupted\n")
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from rtsched import _csv, cli
+from rtsched.cli import _program
 from rtsched.compiler import compile_problem
 from rtsched.cost.model import Costs, LayerKey, LayerTable
 from rtsched.cost.rows import read_csv, read_rows
@@ -259,7 +260,7 @@ def test_a_package_that_is_not_installed(monkeypatch):
 
 def messages(*arguments):
     result = CliRunner().invoke(cli.app, arguments)
-    assert result.exit_code == cli.BAD_INPUT
+    assert result.exit_code == _program.BAD_INPUT
     assert result.stdout == ""
     return result.stderr.splitlines()
 
@@ -316,7 +317,7 @@ def test_only_the_first_faults_are_printed(tmp_path):
     board = "name: b\nmemory: {peak_gb_per_s: 1}\naccelerators:\n- {name: a, cost: {model: table, file: costs.csv}}\n"
     (tmp_path / "board.yaml").write_text(board)
     found = messages("show", str(tmp_path / "board.yaml"))
-    assert len(found) == cli.MAX_MESSAGES + 1
+    assert len(found) == _program.MAX_MESSAGES + 1
     assert found[-1] == "and 80 more"
 
 
@@ -335,7 +336,7 @@ def test_ctrl_c_outside_a_command(monkeypatch, capsys):
     monkeypatch.setattr(cli, "app", fail)
     with pytest.raises(SystemExit) as caught:
         cli.main()
-    assert caught.value.code == cli.INTERRUPTED
+    assert caught.value.code == _program.INTERRUPTED
     assert capsys.readouterr().err == "interrupted\n"
 
 
