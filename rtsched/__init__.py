@@ -21,6 +21,7 @@ from rtsched.policies.roles import Dropper, Mapper, Policy, Regulator, Selector,
 from rtsched.problem import Problem
 from rtsched.run import Interrupted, compile, run, simulate
 from rtsched.saved import load_outcome
+from rtsched.study.compare import Comparison, ComparisonInterrupted, compare
 from rtsched.workload.layer import (
     Conv,
     Elementwise,
@@ -40,6 +41,8 @@ from rtsched.workload.scenario import Scenario, Task, WeightedPriority
 __all__ = [
     "Accelerator",
     "Block",
+    "Comparison",
+    "ComparisonInterrupted",
     "Conv",
     "CostTable",
     "DataflowCost",
@@ -77,6 +80,7 @@ __all__ = [
     "Tuner",
     "WeightedPriority",
     "__version__",
+    "compare",
     "compile",
     "load_model",
     "load_outcome",

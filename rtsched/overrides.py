@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -136,6 +136,10 @@ class Settings:
         roles = [one.path for one in chosen["policy"]]
         faults += [f"{one.label}: is set twice" for i, one in enumerate(chosen["policy"]) if one.path in roles[:i]]
         return cls(tuple(chosen["scenario"]), tuple(chosen["platform"]), tuple(chosen["policy"]), tuple(faults))
+
+    def of_problem(self) -> Settings:
+        """Return the settings without those of the policy."""
+        return replace(self, of_policy=())
 
     @property
     def roles(self) -> dict[str, object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,7 +147,7 @@ def simulate(
     """
     faults = FaultList()
     wanted = Settings.of(settings)
-    problem = faults.of(compile, scenario, platform, duration_s=duration_s, load=load, settings=replace(wanted, of_policy=()))
+    problem = faults.of(compile, scenario, platform, duration_s=duration_s, load=load, settings=wanted.of_problem())
     chosen = faults.of(load_policy, policy)
     if chosen is not None:
         chosen = faults.of(configure, chosen, wanted.roles)

@@ -1,7 +1,8 @@
-"""Hypothesis profiles: fixed examples by default, `HYPOTHESIS_PROFILE=long` for a search."""
+"""Hypothesis profiles: fixed examples by default, `HYPOTHESIS_PROFILE=long` for a search. Slow tests: only with `RTSCHED_SLOW=1`."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -9,3 +10,9 @@ settings.register_profile(
 )
 settings.register_profile("long", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_runtest_setup(item):
+    """Skip what takes minutes unless it is asked for."""
+    if item.get_closest_marker("slow") is not None and os.environ.get("RTSCHED_SLOW") != "1":
+        pytest.skip("slow; set RTSCHED_SLOW=1")

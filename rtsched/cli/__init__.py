@@ -1,7 +1,7 @@
 """The command line. Each command reads its inputs, calls the library and prints what it answers.
 
 Results go to the files that are asked for, and to standard output where that is asked for; whatever else a run tells goes to
-standard error. ``list``, ``show``, ``--help`` and ``--version`` are questions: they answer on standard output.
+standard error. ``compare``, ``list``, ``show``, ``--help`` and ``--version`` are questions: they answer on standard output.
 
 A file holds a command or a pair; this one puts them together. What a command needs is imported when it runs, so that ``--help``
 comes at once.
@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from rtsched._version import __version__
-from rtsched.cli import catalogue, importing, run
+from rtsched.cli import catalogue, compare, importing, run
 from rtsched.cli._program import INTERRUPTED, Program, complain
 
 __all__ = ["app", "main"]
@@ -25,6 +25,7 @@ Examples:
   rtsched list scenarios
   rtsched show vr_gaming
   rtsched run vr_gaming -P edf
+  rtsched compare vr_gaming -P fcfs,edf
 
 Exit code: 0 when all went well, 1 when a policy broke its contract, 2 when an input or an option is at fault (with one message
 per fault), 130 after Ctrl-C."""
@@ -62,6 +63,7 @@ def _root(
 
 
 app.command(epilog=run.EPILOG)(run.run)
+app.command(epilog=compare.EPILOG)(compare.compare)
 app.command("list")(catalogue.list_)
 app.command(epilog=catalogue.SHOW_EPILOG)(catalogue.show)
 app.add_typer(importing.app, name="import")

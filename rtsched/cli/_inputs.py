@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,7 +77,7 @@ class Workload:
         from rtsched.run import compile
 
         wanted = Settings.parse(settings or ())
-        self.problem = faults.of(compile, scenario, platform, **changes, settings=replace(wanted, of_policy=()))
+        self.problem = faults.of(compile, scenario, platform, **changes, settings=wanted.of_problem())
         self.roles = wanted.roles
         own = self.problem.scenario.platform if platform is None and self.problem is not None else platform
         self.files = {place: what for ref, what in ((scenario, "the scenario"), (own, "the platform")) for place in _places(ref, YAML)}

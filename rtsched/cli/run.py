@@ -52,7 +52,7 @@ def run(
     A summary is printed to standard error, and with it the progress of a run that takes longer than a second.
     """
     from rtsched.report import export, files
-    from rtsched.report.console import console, progress
+    from rtsched.report.console import console, progress, simulated_time
     from rtsched.report.terminal import summary
     from rtsched.run import Interrupted
     from rtsched.run import run as simulate
@@ -65,7 +65,7 @@ def run(
     faults.report()
     shown_on = console(is_error=True)
     status = 0
-    with progress(shown_on) as report:
+    with progress(shown_on, simulated_time) as report:
         try:
             outcome = simulate(workload.compiled, chosen, seed=seed, progress=report)
         except Interrupted as interruption:

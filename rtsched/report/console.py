@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["console", "progress"]
+__all__ = ["console", "finished_runs", "progress", "simulated_time"]
 
 PIPE_COLUMNS = 120
 """Width where there is no terminal: every summary fits without a cut."""
@@ -36,17 +36,19 @@ def console(*, is_error: bool = False, pipe_columns: int | None = None) -> Conso
 
 
 @contextmanager
-def progress(shown_on: Console) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how far a run is, once it takes longer than `PROGRESS_AFTER_S`, and clean up behind it.
+def progress(shown_on: Console, wording: Callable[[int, int], str]) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how far a computation is, once it takes longer than `PROGRESS_AFTER_S`, and clean up behind it.
 
     Parameters
     ----------
     shown_on : rich.console.Console
+    wording : callable
+        Says how much is done of how much: `simulated_time` or `finished_runs`.
 
     Yields
     ------
     callable or None
-        What `rtsched.run` takes as ``progress``; None where there is no terminal to show it on.
+        What `rtsched.run` and `rtsched.compare` take as ``progress``; None where there is no terminal to show it on.
     """
     if not _is_terminal(shown_on) or shown_on.is_dumb_terminal:
         yield None
@@ -56,10 +58,10 @@ def progress(shown_on: Console) -> Iterator[Callable[[int, int], None] | None]:
     row = bar.add_task("", total=None, done="")
     began = time.monotonic()
 
-    def report(now_ns: int, end_ns: int) -> None:
+    def report(done: int, total: int) -> None:
         if time.monotonic() - began < PROGRESS_AFTER_S:
             return
-        bar.update(row, completed=now_ns, total=end_ns, done=f"{now_ns * 1e-9:.1f} of {end_ns * 1e-9:.1f} s")
+        bar.update(row, completed=done, total=total, done=wording(done, total))
         if not bar.live.is_started:
             bar.start()
 
@@ -67,6 +69,16 @@ def progress(shown_on: Console) -> Iterator[Callable[[int, int], None] | None]:
         yield report
     finally:
         bar.stop()
+
+
+def simulated_time(now_ns: int, end_ns: int) -> str:
+    """Say how far a run is."""
+    return f"{now_ns * 1e-9:.1f} of {end_ns * 1e-9:.1f} s"
+
+
+def finished_runs(n_done: int, n_runs: int) -> str:
+    """Say how many runs are done."""
+    return f"{n_done:,} of {n_runs:,} runs"
 
 
 def _is_terminal(one: Console) -> bool:

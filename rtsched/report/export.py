@@ -1,4 +1,4 @@
-"""Outcomes as JSON and CSV. What each field means is in ``docs/formats.md``.
+"""Outcomes and comparisons as JSON, outcomes as CSV. What each field means is in ``docs/formats.md``.
 
 The same inputs give the same bytes, in every process: keys have a fixed order and nothing depends on the clock.
 """
@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from rtsched.metrics import SCALARS
+from rtsched.study.intervals import CONFIDENCE
+
 if TYPE_CHECKING:
     from rtsched.outcome import Outcome
+    from rtsched.study.compare import Comparison
+    from rtsched.study.intervals import Estimates
 
-__all__ = ["FORMAT", "to_csv", "to_dict", "to_json"]
+__all__ = ["COMPARISON_FORMAT", "FORMAT", "comparison_to_dict", "comparison_to_json", "to_csv", "to_dict", "to_json"]
 
 FORMAT = "rtsched.outcome/1"
 """Name and version of the JSON format. The version grows when a field is removed or changes its meaning, not when one is added."""
+
+COMPARISON_FORMAT = "rtsched.comparison/1"
+"""Likewise, of comparisons."""
 
 CHUNK_ROWS = 10_000
 """Jobs that are held as text at a time: about 1 MB."""
@@ -63,6 +72,83 @@ def to_json(outcome: Outcome) -> str:
         ASCII.
     """
     return json.dumps(to_dict(outcome), indent=2, allow_nan=False) + "\n"
+
+
+def comparison_to_dict(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as numbers, strings, lists and dictionaries: each value, the intervals, and where they came from.
+
+    Parameters
+    ----------
+    found : Comparison
+
+    Returns
+    -------
+    dict
+    """
+    problem = found.problem
+    return {
+        "format": COMPARISON_FORMAT,
+        "provenance": found.provenance,
+        "run": {
+            "complete": found.is_complete,
+            "duration_ns": problem.duration_ns,
+            "drain_ns": problem.end_ns - problem.duration_ns,
+            "load": problem.scenario.load,
+            "seeds": list(found.seeds),
+        },
+        "baseline": found.baseline,
+        "confidence": CONFIDENCE,
+        "metrics": [_compared(found, m, name) for m, name in enumerate(found.metrics)],
+    }
+
+
+def _compared(found: Comparison, m: int, metric: str) -> dict[str, Any]:
+    """One metric: the policies as they were given, then the differences of all pairs."""
+    policies = found.policies
+    return {
+        "metric": metric,
+        "unit": SCALARS[metric].unit,
+        "better": SCALARS[metric].better,
+        "policies": [
+            {
+                "policy": name,
+                "rank": int(found.ranks[m, i]) or None,
+                **_estimate(found.means[m, i]),
+                "values": [_number(value) for value in found.values[m, i].tolist()],
+            }
+            for i, name in enumerate(policies)
+        ],
+        "differences": [
+            {"policy": name, "minus": other, **_estimate(found.differences[m, i, j])}
+            for j, other in enumerate(policies)
+            for i, name in enumerate(policies)
+            if i != j
+        ],
+    }
+
+
+def _estimate(one: Estimates) -> dict[str, Any]:
+    return {"mean": _number(float(one.mean)), "low": _number(float(one.low)), "high": _number(float(one.high)), "n_seeds": int(one.n)}
+
+
+def _number(value: float) -> float | None:
+    """None for what is not defined, which JSON does not have."""
+    return value if math.isfinite(value) else None
+
+
+def comparison_to_json(found: Comparison) -> str:
+    """Return `comparison_to_dict` as JSON, indented, with a line break at the end.
+
+    Parameters
+    ----------
+    found : Comparison
+
+    Returns
+    -------
+    str
+        ASCII.
+    """
+    return json.dumps(comparison_to_dict(found), indent=2, allow_nan=False) + "\n"
 
 
 def to_csv(outcome: Outcome) -> Iterator[str]:

@@ -20,7 +20,7 @@ from rtsched.cli import app
 from rtsched.library import models, platforms, scenarios
 from rtsched.policies import registry
 from rtsched.policies.roles import Mapper, Policy
-from rtsched.report.export import to_csv, to_json
+from rtsched.report.export import comparison_to_json, to_csv, to_json
 
 MALFORMED = Path(__file__).parent / "malformed"
 PROGRAM = [sys.executable, "-P", "-c", "from rtsched.cli import main; main()"]
@@ -60,11 +60,11 @@ def test_without_a_command_there_is_help(arguments):
     assert result.exit_code == 0
     assert result.stderr == ""
     assert result.stdout.startswith("Usage: rtsched [OPTIONS] COMMAND")
-    assert re.findall(r"^  (run|list|show|import) ", result.stdout, flags=re.MULTILINE) == ["run", "list", "show", "import"]
+    assert re.findall(r"^  (\w+)  ", result.stdout, flags=re.MULTILINE) == ["run", "compare", "list", "show", "import"]
     assert "completion" not in result.stdout
 
 
-@pytest.mark.parametrize("command", [("run",), ("list",), ("show",), ("import",), ("import", "onnx")])
+@pytest.mark.parametrize("command", [("run",), ("compare",), ("list",), ("show",), ("import",), ("import", "onnx")])
 def test_help_of_commands_fits_a_terminal(command):
     result = invoke(*command, "--help")
     assert result.exit_code == 0
@@ -75,11 +75,11 @@ def test_help_of_commands_fits_a_terminal(command):
 def test_examples_of_the_help_are_accepted(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text("import rtsched\nclass LeastLaxity(rtsched.Mapper):\n    def key(self, state, row): return 0\n")
-    text = "".join(invoke(*command, "--help").stdout for command in [(), ("run",), ("show",)])
-    examples = re.findall(r"^    rtsched (run vr_gaming[^|\n]*|list .*|show [\w.:]+)$", text, flags=re.MULTILINE)
-    assert len(examples) == 9
+    text = "".join(invoke(*command, "--help").stdout for command in [(), ("run",), ("compare",), ("show",)])
+    examples = re.findall(r"^    rtsched ((?:run|compare) vr_gaming[^|\n]*|list .*|show [\w.:]+)$", text, flags=re.MULTILINE)
+    assert len(examples) == 12
     for arguments in map(str.split, examples):
-        result = invoke(*arguments, *(["--duration", "0.05"] if arguments[0] == "run" else []))
+        result = invoke(*arguments, *(["--duration", "0.05"] if arguments[0] in ("run", "compare") else []))
         assert result.exit_code == 0, arguments
 
 
@@ -197,6 +197,7 @@ def test_faults_of_settings_come_with_those_of_other_options():
     [
         ("run",), ("run", "vr_gaming", "--seed", "x"), ("run", "vr_gaming", "--seed", "1.5"), ("run", "vr_gaming", "--duration", "long"),
         ("run", "vr_gaming", "--load"), ("run", "vr_gaming", "--sede", "1"), ("run", "vr_gaming", "extra"), ("list", "tasks"),
+        ("compare", "vr_gaming"), ("compare", "vr_gaming", "-P", "edf", "--threads", "x"),
         ("show",), ("frobnicate",), ("import", "tflite"), ("import", "onnx"), ("import", "onnx", "m.onnx", "--unknown", "drop"),
     ],
 )  # fmt: skip
@@ -290,6 +291,95 @@ def test_a_full_disk(arguments):
     assert process.returncode == 2
     assert errors.lower().rstrip().endswith("cannot be written: no space left on device")
     assert len(errors.splitlines()) == 1
+
+
+# compare
+
+
+BRIEF = ("compare", "vr_gaming", "-P", "fcfs,edf", "--duration", "0.2", "--seeds", "4")
+
+
+def test_the_comparison_is_printed_to_standard_output():
+    result = invoke(*BRIEF, "--metric", "energy_j", "--metric", "uxcost", "--baseline", "fcfs")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("vr_gaming on dream_4k_1ws2os, 4 seeds (0 to 3), 200 ms each\n")
+    assert result.stdout.index("energy_j (J)") < result.stdout.index("uxcost ")
+    assert "minus fcfs" in result.stdout
+
+
+def test_a_comparison_as_json(tmp_path):
+    expected = comparison_to_json(rtsched.compare("vr_gaming", None, ["fcfs", "edf"], 4, duration_s=0.2))
+    result = invoke(*BRIEF, "--threads", 1, "--json", "-")
+    assert result.stdout == expected
+    assert "minus edf" in result.stderr
+    result = invoke(*BRIEF, "--threads", 3, "--json", tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_text() == expected
+    assert "minus edf" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("3", [0, 1, 2]), ("5-7", [5, 6, 7]), ("9,2", [9, 2]), ("1, 4-5", [1, 4, 5]), (f"{2**64 - 1},0", [2**64 - 1, 0])],
+)
+def test_seeds_of_a_comparison(text, seeds):
+    found = invoke("compare", "vr_gaming", "-P", "edf", "--duration", "0.05", "--seeds", text, "--json", "-")
+    assert json.loads(found.stdout)["run"]["seeds"] == seeds
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--seeds", "0"), ["seeds: must be 1 to 100000 of them, got 0"]),
+        (("--seeds", "x"), ["--seeds: must be a number of seeds, or seeds as 5-24 or 1,2,9; got 'x'"]),
+        (("--seeds", "1,,2"), ["--seeds: must be a number of seeds, or seeds as 5-24 or 1,2,9; got '1,,2'"]),
+        (("--seeds", "1-"), ["--seeds: must be a number of seeds, or seeds as 5-24 or 1,2,9; got '1-'"]),
+        (("--seeds", "7-3"), ["--seeds: 7-3 holds no seed; the smaller one comes first"]),
+        (("--seeds", "1-3,2"), ["seeds: 2 is there twice"]),
+        (("--seeds", "1-99999999999"), ["seeds: must be 1 to 100000 of them, got '1-99999999999'"]),
+        (("--seeds", f"{2**64},1"), [f"seeds: each must be an integer from 0 to 2**64 - 1, got {2**64}"]),
+        (("-P", " , "), ["policies: name at least one to compare"]),
+        (("-P", "edf,edf"), ["policies: 'edf' is there twice; names must differ"]),
+        (("--threads", "0"), ["threads: must be at least 1, got 0"]),
+        (("--load", "0", "--seeds", "2-1"), ["load: must be greater than 0, got 0.0", "--seeds: 2-1 holds no seed; the smaller one comes first"]),
+    ],
+)  # fmt: skip
+def test_options_of_a_comparison(arguments, expected):
+    assert messages(*BRIEF, *arguments) == expected
+
+
+def test_a_comparison_with_a_policy_that_breaks_its_contract(monkeypatch):
+    monkeypatch.setitem(sys.modules, "broken_policy", SimpleNamespace(policy=lambda: Policy(mapper=Broken(), name="broken")))
+    monkeypatch.setitem(registry.POLICIES, "broken", "broken_policy")
+    result = invoke(*BRIEF, "-P", "edf,broken")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert re.match(r"policy 'broken': .* \(seed 0\)$", result.stderr.splitlines()[0])
+
+
+def test_ctrl_c_leaves_a_partial_comparison(tmp_path):
+    process = start("compare", "vr_gaming", "-P", "fcfs,edf", "--seeds", "100000", "--duration", "1", "--json", tmp_path / "out.json")
+    while process.poll() is None and not is_running(process.pid):
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    found = json.loads((tmp_path / "out.json").read_text())
+    n_seeds = len(found["run"]["seeds"])
+    assert 0 < n_seeds < 100_000
+    assert found["run"]["complete"] is False
+    assert errors == f"interrupted; {n_seeds} of 100000 seeds are compared\n"
+    assert "PARTIAL" in output
+
+
+def test_ctrl_c_before_a_seed_is_finished(tmp_path):
+    process = start("compare", "vr_gaming", "-P", "fcfs,edf", "--duration", "1e6", "--json", tmp_path / "out.json")
+    while process.poll() is None and not is_running(process.pid):
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "interrupted before every policy had finished a seed\n")
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 # list and show

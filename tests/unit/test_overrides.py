@@ -34,9 +34,7 @@ def test_tasks_and_accelerators_by_name_and_by_number():
 
 
 def test_a_whole_path_into_the_hardware():
-    problem = compiled(
-        "platform.accelerators.ws0.cost.sram_kib=512", "platform.memory.efficiency=[1.0, 0.8]", "platform.regroup_ns=7"
-    )
+    problem = compiled("platform.accelerators.ws0.cost.sram_kib=512", "platform.memory.efficiency=[1.0, 0.8]", "platform.regroup_ns=7")
     assert problem.platform.accelerators[0].cost.sram_kib == 512
     assert problem.platform.accelerators[1] == rtsched.load_platform("dream_4k_1ws2os").accelerators[1]
     assert problem.platform.memory.efficiency == (1.0, 0.8)

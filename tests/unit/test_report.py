@@ -17,8 +17,9 @@ from rtsched.errors import InputError
 from rtsched.interop.onnx import ImportedModel, UnknownOperator
 from rtsched.platform.platform import Accelerator, Memory, Platform
 from rtsched.policies.roles import Dropper, Policy
-from rtsched.report.catalogue import _cascades, _deadline_ms, describe, describe_import, listing
-from rtsched.report.console import console, progress
+from rtsched.report.catalogue import describe, describe_import, listing
+from rtsched.report.console import console, progress, simulated_time
+from rtsched.report.scenarios import _cascades, _deadline_ms
 from rtsched.report.terminal import summary
 from rtsched.report.text import Fitting, digits, name, percent, scale, scaled, seconds, table
 from rtsched.workload.layer import Gemm, Reshape
@@ -384,7 +385,7 @@ def test_nothing_of_that_name():
 
 
 def test_progress_needs_a_terminal(capsys):
-    with progress(console(is_error=True)) as report:
+    with progress(console(is_error=True), simulated_time) as report:
         assert report is None
 
 
@@ -407,7 +408,7 @@ def terminal(monkeypatch):
 
 def test_progress_of_short_runs_is_not_shown(terminal):
     stream = terminal()
-    with progress(console(is_error=True)) as report:
+    with progress(console(is_error=True), simulated_time) as report:
         report(1, 2)
     assert stream.getvalue() == ""
 
@@ -415,7 +416,7 @@ def test_progress_of_short_runs_is_not_shown(terminal):
 def test_progress_of_long_runs_is_shown_and_cleaned_up(terminal, monkeypatch):
     monkeypatch.setattr("rtsched.report.console.PROGRESS_AFTER_S", 0.0)
     stream = terminal()
-    with progress(console(is_error=True)) as report:
+    with progress(console(is_error=True), simulated_time) as report:
         report(1_500_000_000, 2_000_000_000)
     assert "1.5 of 2.0 s" in stream.getvalue()
     assert stream.getvalue().endswith("\x1b[2K")
@@ -431,5 +432,5 @@ def test_pipes_are_wide_unless_the_environment_says_otherwise(monkeypatch):
 
 def test_forced_colours_do_not_make_a_terminal(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with progress(console(is_error=True)) as report:
+    with progress(console(is_error=True), simulated_time) as report:
         assert report is None

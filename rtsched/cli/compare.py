@@ -1,0 +1,128 @@
+"""``rtsched compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtsched.cli._inputs import (
+    DurationOption,
+    LoadOption,
+    PlatformOption,
+    ScenarioArgument,
+    SettingsOption,
+    Workload,
+    check_outputs,
+    short,
+)
+from rtsched.cli._program import INTERRUPTED, complain
+from rtsched.errors import FaultList, InputError
+
+if TYPE_CHECKING:
+    from rtsched.study.compare import Comparison
+
+__all__ = ["EPILOG", "compare"]
+
+EPILOG = """\b
+Examples:
+  rtsched compare vr_gaming -P fcfs,edf,llf,srpt
+  rtsched compare vr_gaming -P edf,llf --seeds 100-199 --baseline edf
+  rtsched compare glasses.yaml -P fcfs,edf --metric violation_rate --json -
+
+Every policy sees the same frames under the same seed, so the difference of two policies is taken seed by seed. An interval holds
+the mean over all seeds with a confidence of 95 %; where the interval of a difference holds 0, the two policies tie.
+docs/comparing.md explains how to read the table, docs/formats.md what is in the file.
+
+Ctrl-C ends the runs. The table and the file then hold the seeds that every policy has finished, marked as partial, and the exit
+code is 130."""
+
+
+def compare(
+    scenario: ScenarioArgument,
+    policies: Annotated[str, typer.Option("-P", "--policies", metavar="NAME,NAME", help="Some of: rtsched list policies.")],
+    platform: PlatformOption = None,
+    seeds: Annotated[str, typer.Option(metavar="N", help="As many seeds, from 0; or which ones, as 5-24 or 1,2,9.")] = "20",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="May be repeated; the first one ranks.  [default: uxcost, violation_rate, energy_j]"),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Compare the others with this policy.  [default: the best by the first metric]")
+    ] = None,
+    duration: DurationOption = None,
+    load: LoadOption = None,
+    settings: SettingsOption = None,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="Runs side by side.  [default: the number of CPUs]")] = None,
+    json: Annotated[str | None, typer.Option(metavar="FILE", help="Write every value as JSON; - for standard output.")] = None,
+) -> None:
+    """Compare policies over many seeds.
+
+    The table is printed to standard output; to standard error if the JSON goes to standard output.
+    """
+    from rtsched.report.console import console, finished_runs, progress
+    from rtsched.report.files import STDOUT
+    from rtsched.study.compare import ComparisonInterrupted, compare_problem
+    from rtsched.study.many import check_threads
+    from rtsched.study.plan import plan
+
+    faults = FaultList()
+    workload = Workload(faults, scenario, platform, {"duration_s": duration, "load": load}, settings)
+    chosen_seeds = faults.of(_seeds, seeds)
+    chosen = faults.of(
+        plan, _names(policies), 1 if chosen_seeds is None else chosen_seeds, metrics=metric, baseline=baseline, roles=workload.roles
+    )
+    faults.of(check_threads, threads)
+    check_outputs(faults, {"--json": json}, workload.files)
+    faults.report()
+    assert chosen is not None
+    try:
+        with progress(console(is_error=True), finished_runs) as report:
+            found = compare_problem(workload.compiled, chosen, threads=threads, progress=report)
+    except ComparisonInterrupted as interruption:
+        if interruption.comparison is None:
+            complain(["interrupted before every policy had finished a seed"])
+        else:
+            complain([f"interrupted; {len(interruption.comparison.seeds)} of {len(chosen.seeds)} seeds are compared"])
+            _tell(interruption.comparison, json, is_error=json == STDOUT)
+        raise typer.Exit(INTERRUPTED) from None
+    _tell(found, json, is_error=json == STDOUT)
+
+
+def _tell(found: Comparison, json: str | None, *, is_error: bool) -> None:
+    from rtsched.report import export, files
+    from rtsched.report.console import console
+
+    if json is not None:
+        files.write(json, [export.comparison_to_json(found)])
+    console(is_error=is_error).print(found.summary())
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _seeds(text: str) -> int | Sequence[int]:
+    """Read a number of seeds, or ranges and single seeds with commas between them."""
+    from rtsched.study.plan import MAX_SEEDS
+
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) == 1 and _is_number(parts[0].removeprefix("-")):
+        return int(parts[0])
+    found: list[int] = []
+    for part in parts:
+        first, dash, last = part.partition("-")
+        if not _is_number(first) or (dash and not _is_number(last)):
+            raise InputError(f"--seeds: must be a number of seeds, or seeds as 5-24 or 1,2,9; got {short(repr(text))}")
+        seeds = range(int(first), int(last if dash else first) + 1)
+        if not seeds:
+            raise InputError(f"--seeds: {short(part)} holds no seed; the smaller one comes first")
+        if seeds.stop - seeds.start > MAX_SEEDS - len(found):
+            raise InputError(f"seeds: must be 1 to {MAX_SEEDS} of them, got {short(repr(text))}")
+        found += seeds
+    return found
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 20

@@ -1,0 +1,288 @@
+"""Policies compared over the same frames."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtsched._version import __version__
+from rtsched.errors import FaultList
+from rtsched.inputs import load_inputs
+from rtsched.metrics import SCALARS
+from rtsched.overrides import Settings
+from rtsched.platform.platform import Platform
+from rtsched.problem import Problem
+from rtsched.run import compile
+from rtsched.study.intervals import EQUAL, Estimates, mean_intervals
+from rtsched.study.many import ManyInterrupted, check_threads, simulate_many
+from rtsched.study.plan import Plan, plan
+from rtsched.workload.scenario import Scenario
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from rtsched.outcome import Outcome
+
+__all__ = ["Comparison", "ComparisonInterrupted", "compare", "compare_problem"]
+
+
+class ComparisonInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a comparison.
+
+    Attributes
+    ----------
+    comparison : Comparison or None
+        Of the seeds that every policy had finished; None when there was none.
+    """
+
+    def __init__(self, comparison: Comparison | None) -> None:
+        super().__init__("interrupted")
+        self.comparison = comparison
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Metrics of several policies over the same seeds. Every policy saw the same frames, so differences are paired by seed.
+
+    Attributes
+    ----------
+    problem : Problem
+    policies : tuple of str
+    seeds : tuple of int
+    metrics : tuple of str
+        Names in `rtsched.metrics.SCALARS`. The first one ranks.
+    values : ndarray of float64, shape (n_metrics, n_policies, n_seeds)
+        In the metrics' units; NaN where undefined.
+    baseline : str
+        The policy that the others are compared with.
+    is_complete : bool
+        False when it was interrupted; `seeds` are then those that every policy has finished.
+    provenance : dict
+        ``version``, names, a digest of the problem and of each policy, and one of everything.
+    """
+
+    problem: Problem = field(repr=False)
+    policies: tuple[str, ...]
+    seeds: tuple[int, ...]
+    metrics: tuple[str, ...]
+    values: NDArray[np.float64] = field(repr=False)
+    baseline: str
+    is_complete: bool
+    provenance: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def means(self) -> Estimates:
+        """Mean over seeds with its 95 % interval, shape (n_metrics, n_policies)."""
+        return _estimated(self.values)
+
+    @cached_property
+    def differences(self) -> Estimates:
+        """Paired difference with its 95 % interval, shape (n_metrics, n_policies, n_policies); [m, i, j] is i minus j.
+
+        The mean, over the seeds for which the metric is defined under both, of the policies' difference under that seed.
+        """
+        one, other = self.values[:, :, np.newaxis], self.values[:, np.newaxis]
+        difference = one - other
+        difference[np.abs(difference) <= EQUAL * np.maximum(np.abs(one), np.abs(other))] = 0.0
+        above = np.triu_indices(len(self.policies), 1)
+        half = _estimated(difference[:, *above])
+        shape = difference.shape[:3]
+        mean, low, high = np.zeros((3, *shape))
+        n = np.broadcast_to(np.isfinite(self.values).sum(axis=2)[:, :, np.newaxis], shape).copy()
+        below = above[::-1]
+        mean[:, *above], low[:, *above], high[:, *above], n[:, *above] = half.mean, half.low, half.high, half.n
+        mean[:, *below], low[:, *below], high[:, *below], n[:, *below] = 0.0 - half.mean, 0.0 - half.high, 0.0 - half.low, half.n
+        return Estimates(mean, low, high, n)
+
+    @cached_property
+    def is_better(self) -> NDArray[np.bool_]:
+        """Whether a policy is better than another beyond doubt, shape (n_metrics, n_policies, n_policies); [m, i, j]: i than j.
+
+        The interval of the paired difference leaves out 0 on the better side. When neither is better, the two tie.
+        """
+        less = np.array([SCALARS[name].better == "less" for name in self.metrics])[:, np.newaxis, np.newaxis]
+        found: NDArray[np.bool_] = np.where(less, self.differences.high < 0, self.differences.low > 0)
+        return found
+
+    @cached_property
+    def ranks(self) -> NDArray[np.int64]:
+        """1 + number of policies that are better beyond doubt, shape (n_metrics, n_policies); 0 where the metric is undefined."""
+        ranks = 1 + self.is_better.sum(axis=1)
+        return np.where(self.means.n > 0, ranks, 0)
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """Policies by rank, then mean, in the first metric; as they were given where these are equal."""
+        sign = 1 if SCALARS[self.metrics[0]].better == "less" else -1
+        mean, ranks = self.means.mean[0], self.ranks[0]
+        keys = [(ranks[i] or len(ranks) + 1, sign * mean[i] if ranks[i] else 0.0) for i in range(len(ranks))]
+        return tuple(sorted(range(len(keys)), key=keys.__getitem__))
+
+    def summary(self) -> RenderableType:
+        """Table by metric and policy, for ``rich.print`` and notebooks."""
+        from rtsched.report.comparison import comparison
+
+        return comparison(self)
+
+
+def compare(
+    scenario: str | Scenario,
+    platform: str | Platform | None = None,
+    policies: Sequence[Any] = (),
+    seeds: int | Iterable[int] = 20,
+    *,
+    metrics: Sequence[str] | None = None,
+    baseline: str | None = None,
+    duration_s: float | None = None,
+    load: float | None = None,
+    settings: Mapping[str, object] | None = None,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Compare policies on a scenario, seed by seed.
+
+    For the same seed all policies see the same frames (common random numbers [1]_), so what differs between them is the
+    policies' doing, and the difference needs far fewer seeds than the values themselves. Intervals are bootstrapped
+    [2]_ over seeds; what lies within them is no difference to report [3]_.
+
+    Parameters
+    ----------
+    scenario : str or Scenario
+        A built-in name, a YAML file, or the object.
+    platform : str or Platform, optional
+        Default: the scenario's own.
+    policies : sequence of str, Policy or mapper
+        At least one; their names differ.
+    seeds : int or iterable of int
+        Seeds, or how many of 0, 1, 2, ... With a single one there are no intervals.
+    metrics : sequence of str, optional
+        Names in `rtsched.metrics.SCALARS`; the first one ranks. Default: `rtsched.study.plan.DEFAULT_METRICS`.
+    baseline : str, optional
+        The policy that the others are compared with. Default: the best by the first metric.
+    duration_s, load, settings
+        As for `rtsched.simulate`. Settings of roles hold for every policy.
+    threads : int, optional
+        Default: the number of available CPUs. The result is the same for any number.
+    progress : callable, optional
+        Called about every 50 ms with the number of finished runs and of all.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        Every fault of the inputs at once.
+    PolicyError
+        A policy broke its contract; names the policy and the seed.
+    ComparisonInterrupted
+        Ctrl-C; carries the comparison so far.
+
+    References
+    ----------
+    .. [1] Law, "Simulation Modeling and Analysis", 5th ed., 2015, section 11.2.
+    .. [2] `rtsched.study.intervals.mean_intervals`.
+    .. [3] Georges, Buytaert and Eeckhout, "Statistically Rigorous Java Performance Evaluation", OOPSLA 2007.
+    """
+    faults = FaultList()
+    wanted = Settings.of(settings)
+    inputs = faults.of(load_inputs, scenario, platform, duration_s=duration_s, load=load, settings=wanted.of_problem())
+    chosen = faults.of(plan, policies, seeds, metrics=metrics, baseline=baseline, roles=wanted.roles)
+    problem = None if inputs is None else faults.of(compile, *inputs)
+    faults.of(check_threads, threads)
+    faults.report()
+    assert problem is not None
+    assert chosen is not None
+    return compare_problem(problem, chosen, threads=threads, progress=progress)
+
+
+def compare_problem(
+    problem: Problem, plan: Plan, *, threads: int | None = None, progress: Callable[[int, int], None] | None = None
+) -> Comparison:
+    """Compare policies on a compiled problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    plan : Plan
+    threads, progress
+        As for `compare`.
+
+    Raises
+    ------
+    PolicyError, ComparisonInterrupted
+        As for `compare`.
+    """
+    scalars = [SCALARS[name] for name in plan.metrics]
+
+    def reduce(outcome: Outcome) -> list[float]:
+        return [one.of(outcome.metrics) for one in scalars]
+
+    # Seed by seed, so that an interrupted comparison has whole seeds.
+    jobs = [(policy, seed) for seed in plan.seeds for policy in plan.policies]
+    try:
+        results = simulate_many(problem, jobs, reduce, threads=threads, progress=progress)
+    except ManyInterrupted as interruption:
+        found: list[list[float] | None] = interruption.results
+        size = len(plan.policies)
+        whole = [i for i in range(len(plan.seeds)) if None not in found[i * size : (i + 1) * size]]
+        if not whole:
+            raise ComparisonInterrupted(None) from None
+        seeds = tuple(plan.seeds[i] for i in whole)
+        kept = [one for i in whole for one in found[i * size : (i + 1) * size] if one is not None]
+        raise ComparisonInterrupted(_comparison(problem, plan, seeds, kept)) from None
+    return _comparison(problem, plan, plan.seeds, results)
+
+
+def _comparison(problem: Problem, plan: Plan, seeds: tuple[int, ...], results: list[list[float]]) -> Comparison:
+    """Arrange the results, which come by seed and then by policy."""
+    shape = (len(seeds), len(plan.policies), len(plan.metrics))
+    values = np.ascontiguousarray(np.array(results, dtype=np.float64).reshape(shape).transpose(2, 1, 0))
+    names = tuple(one.name for one in plan.policies)
+    return Comparison(
+        problem=problem,
+        policies=names,
+        seeds=seeds,
+        metrics=plan.metrics,
+        values=values,
+        baseline=plan.baseline if plan.baseline is not None else names[_best(values[0], plan.metrics[0])],
+        is_complete=seeds == plan.seeds,
+        provenance=_provenance(problem, plan, seeds),
+    )
+
+
+def _best(values: NDArray[np.float64], metric: str) -> int:
+    """The policy with the best mean; the first of equals."""
+    sign = 1.0 if SCALARS[metric].better == "less" else -1.0
+    means = [sign * float(row[np.isfinite(row)].mean()) if np.isfinite(row).any() else np.inf for row in values]
+    return int(np.argmin(means))
+
+
+def _estimated(values: NDArray[np.float64]) -> Estimates:
+    """Estimate the means over the last axis."""
+    shape = values.shape[:-1]
+    flat = mean_intervals(values.reshape(-1, values.shape[-1]).T)
+    return Estimates(flat.mean.reshape(shape), flat.low.reshape(shape), flat.high.reshape(shape), flat.n.reshape(shape))
+
+
+def _provenance(problem: Problem, plan: Plan, seeds: tuple[int, ...]) -> dict[str, Any]:
+    made_of = [problem.digest, *map(repr, plan.policies), repr(seeds), repr(plan.metrics), repr(plan.baseline)]
+    return {
+        "version": __version__,
+        "scenario": problem.scenario_name,
+        "platform": problem.platform_name,
+        "problem_sha256": problem.digest,
+        "policies": [{"policy": one.name, "policy_sha256": _sha256(repr(one))} for one in plan.policies],
+        "inputs_sha256": _sha256("\n".join(made_of)),
+    }
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()

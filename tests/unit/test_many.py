@@ -1,0 +1,100 @@
+"""Many runs side by side: order, failures, interruption."""
+
+import threading
+from _thread import interrupt_main
+
+import numpy as np
+import pytest
+
+import rtsched
+from rtsched.errors import InputError, PolicyError
+from rtsched.policies.roles import Mapper, Policy
+from rtsched.study.many import ManyInterrupted, available_cpus, simulate_many
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return rtsched.compile("vr_gaming", duration_s=0.2)
+
+
+class Failing(Mapper):
+    """Answers well for 50 ms, then with the answer given."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def score(self, state):
+        if state.now_ns < 50_000_000:
+            return np.zeros(state.n_ready)
+        if self.answer is None:
+            raise ValueError("no answer")
+        return np.full(state.n_ready, self.answer)
+
+
+@pytest.mark.parametrize("threads", [1, 3, None])
+def test_results_come_in_the_order_of_the_jobs(problem, threads):
+    jobs = [(policy, seed) for seed in (7, 3, 5) for policy in ("edf", "llf")]
+    seen = []
+    found = simulate_many(
+        problem, jobs, lambda outcome: (outcome.policy, outcome.seed), threads=threads, progress=lambda *at: seen.append(at)
+    )
+    assert found == jobs
+    assert seen[-1] == (6, 6)
+
+
+def test_no_jobs(problem):
+    assert simulate_many(problem, [], len) == []
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_the_first_failure_is_reported(problem, threads):
+    broken = Policy(mapper=Failing(np.nan), name="broken")
+    jobs = [("edf", 0), ("edf", 1), (broken, 11), (broken, 12), (broken, 13), ("edf", 2)]
+    with pytest.raises(PolicyError, match=r"^policy 'broken': .* \(seed 11\)$") as caught:
+        simulate_many(problem, jobs, lambda outcome: outcome.seed, threads=threads)
+    assert caught.value.outcome.seed == 11
+
+
+def test_an_exception_of_a_policy_says_where_it_comes_from(problem):
+    broken = Policy(mapper=Failing(None), name="broken")
+    with pytest.raises(ValueError, match="no answer") as caught:
+        simulate_many(problem, [("edf", 0), (broken, 4)], lambda outcome: outcome.seed, threads=1)
+    assert caught.value.__notes__ == ["in the run with policy 'broken' and seed 4"]
+
+
+def test_ctrl_c_keeps_what_is_finished(problem):
+    long = rtsched.compile("vr_gaming", duration_s=1e5)
+    finished = threading.Event()
+
+    def reduce(outcome):
+        return outcome.seed
+
+    def progress(n_done, n_jobs):
+        finished.set()
+        interrupt_main()
+
+    with pytest.raises(ManyInterrupted) as caught:
+        simulate_many(long, [("edf", 0), ("edf", 1), ("edf", 2)], reduce, threads=2, progress=progress)
+    assert finished.is_set()
+    assert caught.value.results == [None, None, None]
+
+    with pytest.raises(ManyInterrupted) as caught:
+        simulate_many(problem, [("edf", seed) for seed in range(100_000)], reduce, threads=2, progress=progress)
+    results = caught.value.results
+    n_done = sum(one is not None for one in results)
+    assert 0 < n_done < 100_000
+    assert [one for one in results if one is not None] == [seed for seed, one in enumerate(results) if one is not None]
+
+
+def test_what_progress_raises_stops_the_runs(problem):
+    def progress(n_done, n_jobs):
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        simulate_many(rtsched.compile("vr_gaming", duration_s=1e5), [("edf", 0)], len, progress=progress)
+
+
+def test_threads():
+    assert available_cpus() >= 1
+    with pytest.raises(InputError, match="threads: must be at least 1, got 0"):
+        simulate_many(None, [], len, threads=0)
