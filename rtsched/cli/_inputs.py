@@ -88,8 +88,15 @@ class Workload:
         """Load a policy and change its settings; None when there are faults."""
         from rtsched.policies.registry import configure, load_policy
 
+        self.name_policies([name])
         found = faults.of(load_policy, name)
         return None if found is None else faults.of(configure, found, self.roles)
+
+    def name_policies(self, names: Sequence[str]) -> None:
+        """Enter the files of policies into `files`."""
+        from rtsched.policies import script
+
+        self.files |= {os.path.realpath(script.path_of(one)): "the file of the policy" for one in names if script.is_script(one)}
 
     @property
     def compiled(self) -> Problem:

@@ -16,6 +16,7 @@ SHOW_EPILOG = """\b
 Examples:
   rtsched show vr_gaming
   rtsched show boards/board.yaml
+  rtsched show mine.py:LeastLaxity
   rtsched show package:onnx/backend/test/data/light/light_resnet50.onnx"""
 
 
@@ -26,23 +27,33 @@ class _Kind(StrEnum):
     MODELS = "models"
 
 
-def list_(what: Annotated[_Kind, typer.Argument(metavar="WHAT", help="scenarios, platforms, policies or models.")]) -> None:
-    """List what is built in.
+def list_(
+    what: Annotated[
+        _Kind | None, typer.Argument(metavar="WHAT", help="scenarios, platforms, policies or models.  [default: all of them]")
+    ] = None,
+) -> None:
+    """List what is built in, and the policies that installed packages offer.
 
-    In a pipe or a file each takes one line below the heading, the name first.
+    In a pipe or a file each takes one line below the heading, the name first. Packages that offer policies are imported.
     """
     from rtsched.report.catalogue import listing
     from rtsched.report.console import console
 
-    console(pipe_columns=LISTING_COLUMNS).print(listing(what.value))
+    console(pipe_columns=LISTING_COLUMNS).print(listing(None if what is None else what.value))
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A built-in name, a YAML or ONNX file, or package:NAME/path/inside.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A name that 'rtsched list' shows, a YAML or ONNX file, package:NAME/path/inside, or FILE.py:POLICY."
+        ),
+    ],
 ) -> None:
     """Explain a scenario, platform, policy or model.
 
-    Of a scenario the tasks are shown, of a platform the accelerators, of a policy the roles, of a model the kinds of layers.
+    Of a scenario the tasks are shown, of a platform the accelerators, of a policy the roles and their settings, of a model the
+    kinds of layers.
     """
     from rtsched.report.catalogue import describe
     from rtsched.report.console import console

@@ -41,7 +41,9 @@ code is 130."""
 
 def compare(
     scenario: ScenarioArgument,
-    policies: Annotated[str, typer.Option("-P", "--policies", metavar="NAME,NAME", help="Some of: rtsched list policies.")],
+    policies: Annotated[
+        str, typer.Option("-P", "--policies", metavar="NAME,NAME", help="Some of: rtsched list policies; or FILE.py:NAME.")
+    ],
     platform: PlatformOption = None,
     seeds: Annotated[str, typer.Option(metavar="N", help="As many seeds, from 0; or which ones, as 5-24 or 1,2,9.")] = "20",
     metric: Annotated[
@@ -69,6 +71,7 @@ def compare(
 
     faults = FaultList()
     workload = Workload(faults, scenario, platform, {"duration_s": duration, "load": load}, settings)
+    workload.name_policies(_names(policies))
     chosen_seeds = faults.of(_seeds, seeds)
     chosen = faults.of(
         plan, _names(policies), 1 if chosen_seeds is None else chosen_seeds, metrics=metric, baseline=baseline, roles=workload.roles
