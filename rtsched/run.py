@@ -122,7 +122,7 @@ def simulate(
     platform : str or Platform, optional
         Default: the scenario's own.
     policy : str, Policy or mapper
-        A registered name (``rtsched list policies``), a composition, or a mapper alone.
+        A name (``rtsched list policies``), ``path/to/file.py:NAME``, a composition, or a mapper alone.
     seed : int
         0 to 2**64 - 1. The same seed gives the same frames, whatever the policy.
     duration_s, load : float, optional

@@ -27,8 +27,8 @@ Examples:
   rtsched run vr_gaming -P edf
   rtsched compare vr_gaming -P fcfs,edf
 
-Exit code: 0 when all went well, 1 when a policy broke its contract, 2 when an input or an option is at fault (with one message
-per fault), 130 after Ctrl-C."""
+Exit code: 0 when all went well, 1 when a policy failed or broke its contract, 2 when an input or an option is at fault (with one
+message per fault), 130 after Ctrl-C."""
 
 app = typer.Typer(cls=Program, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 

@@ -17,7 +17,7 @@ from rtsched.cli._inputs import (
     check_seed,
 )
 from rtsched.cli._program import INTERRUPTED
-from rtsched.errors import FaultList
+from rtsched.errors import FaultList, PolicyError
 
 __all__ = ["EPILOG", "run"]
 
@@ -55,6 +55,7 @@ def run(
     """
     from rtsched.report import export, files
     from rtsched.report.console import console, progress, simulated_time
+    from rtsched.report.failures import role_failure
     from rtsched.report.terminal import summary
     from rtsched.run import Interrupted
     from rtsched.run import run as simulate
@@ -72,6 +73,10 @@ def run(
             outcome = simulate(workload.compiled, chosen, seed=seed, progress=report)
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
+        except Exception as error:
+            if not (told := role_failure(error, policy)):
+                raise
+            raise PolicyError("\n".join(told)) from error
     if json is not None:
         files.write(json, [export.to_json(outcome)])
     if csv is not None:

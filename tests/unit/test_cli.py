@@ -237,6 +237,50 @@ def test_a_policy_that_breaks_its_contract(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+FAILING = """
+import rtsched
+
+
+class Score(rtsched.Mapper):
+    def score(self, state):
+        return state.nothing
+
+
+class Start(rtsched.Mapper):
+    def start(self, problem):
+        raise RuntimeError("not today")
+
+    def key(self, state, row):
+        return 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "reason"),
+    [
+        ("Score", "line 7, in score", "AttributeError: 'rtsched._core.view.StateView' object has no attribute 'nothing'"),
+        ("Start", "line 12, in start", "RuntimeError: not today"),
+    ],
+)
+def test_a_role_that_fails(name, place, reason, tmp_path, monkeypatch):
+    """The lines of the user's file, and none of the program's."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rtsched").mkdir()
+    (tmp_path / "rtsched" / "mine.py").write_text(FAILING)
+    result = invoke(*SHORT, "-P", f"rtsched/mine.py:{name}", "--json", "out.json")
+    lines = result.stderr.splitlines()
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert (lines[0], lines[1], lines[-1]) == (f"policy '{name}' failed:", f'  File "rtsched/mine.py", {place}', reason)
+    assert len(lines) <= 5
+    assert [path.name for path in tmp_path.iterdir()] == ["rtsched"]
+
+
+def test_faults_of_the_program_keep_their_traceback(monkeypatch):
+    monkeypatch.setattr(sys.modules["rtsched.run"], "_outcome", lambda *arguments: [][0])
+    with pytest.raises(IndexError):
+        invoke(*SHORT)
+
+
 def test_ctrl_c_leaves_a_partial_result(tmp_path):
     process = start("run", "vr_gaming", "--duration", "1e6", "--json", tmp_path / "out.json", "--csv", tmp_path / "jobs.csv")
     time.sleep(0.2)
@@ -340,7 +384,8 @@ def test_seeds_of_a_comparison(text, seeds):
         (("-P", " , "), ["policies: name at least one to compare"]),
         (("-P", "edf,edf"), ["policies: 'edf' is there twice; names must differ"]),
         (("--threads", "0"), ["threads: must be at least 1, got 0"]),
-        (("--load", "0", "--seeds", "2-1"), ["load: must be greater than 0, got 0.0", "--seeds: 2-1 holds no seed; the smaller one comes first"]),
+        (("--load", "0", "--seeds", "2-1"), ["load: must be greater than 0, got 0.0", 
+         "--seeds: 2-1 holds no seed; the smaller one comes first"]),
     ],
 )  # fmt: skip
 def test_options_of_a_comparison(arguments, expected):
