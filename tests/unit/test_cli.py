@@ -384,7 +384,7 @@ def test_seeds_of_a_comparison(text, seeds):
         (("-P", " , "), ["policies: name at least one to compare"]),
         (("-P", "edf,edf"), ["policies: 'edf' is there twice; names must differ"]),
         (("--threads", "0"), ["threads: must be at least 1, got 0"]),
-        (("--load", "0", "--seeds", "2-1"), ["load: must be greater than 0, got 0.0", 
+        (("--load", "0", "--seeds", "2-1"), ["load: must be greater than 0, got 0.0",
          "--seeds: 2-1 holds no seed; the smaller one comes first"]),
     ],
 )  # fmt: skip
