@@ -29,9 +29,9 @@ def trace(policy):
 
 
 def main():
-    from rtsched.policies.registry import policy_names
+    from rtsched.policies.registry import POLICIES
 
-    for policy in policy_names():
+    for policy in sorted(POLICIES):
         (FOLDER / f"{policy}.txt").write_text(trace(policy), encoding="utf-8")
         sys.stderr.write(f"wrote {policy}.txt\n")
 
