@@ -66,6 +66,7 @@ def run(
     check_seed(faults, seed)
     check_outputs(faults, {"--json": json, "--csv": csv}, workload.files)
     faults.report()
+    assert chosen is not None
     shown_on = console(is_error=True)
     status = 0
     with progress(shown_on, simulated_time) as report:
@@ -74,7 +75,7 @@ def run(
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
         except Exception as error:
-            if not (told := role_failure(error, policy)):
+            if not (told := role_failure(error, chosen.name)):
                 raise
             raise PolicyError("\n".join(told)) from error
     if json is not None:

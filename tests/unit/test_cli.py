@@ -347,7 +347,7 @@ def test_the_comparison_is_printed_to_standard_output():
     result = invoke(*BRIEF, "--metric", "energy_j", "--metric", "uxcost", "--baseline", "fcfs")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("vr_gaming on dream_4k_1ws2os, 4 seeds (0 to 3), 200 ms each\n")
-    assert result.stdout.index("energy_j (J)") < result.stdout.index("uxcost ")
+    assert result.stdout.index("energy_j (mJ)") < result.stdout.index("uxcost ")
     assert "minus fcfs" in result.stdout
 
 

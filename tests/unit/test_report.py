@@ -19,7 +19,7 @@ from rtsched.platform.platform import Accelerator, Memory, Platform
 from rtsched.policies.roles import Dropper, Policy
 from rtsched.report.catalogue import describe, describe_import, listing
 from rtsched.report.console import console, progress, simulated_time
-from rtsched.report.scenarios import _cascades, _deadline_ms
+from rtsched.report.scenarios import _cascades, _deadline_ms, describe_scenario
 from rtsched.report.terminal import summary
 from rtsched.report.text import Fitting, digits, name, percent, scale, scaled, seconds, table
 from rtsched.workload.layer import Gemm, Reshape
@@ -223,10 +223,8 @@ def test_deadlines_are_those_of_the_problem():
 
 
 def test_arrivals_and_priorities_are_described(tmp_path, monkeypatch):
-    from rtsched.report import catalogue
-
-    monkeypatch.setattr(catalogue, "load_scenario", lambda ref: scenario_of(load=2, drain_s=0.5))
-    text = text_of(catalogue._scenario("s"), 140)
+    monkeypatch.setattr(sys.modules["rtsched.report.scenarios"], "load_scenario", lambda ref: scenario_of(load=2, drain_s=0.5))
+    text = text_of(describe_scenario("s"), 140)
     arrivals = (
         "100 per s, every 10.0 ms, first at 1 ms, each up to 2 ms late",
         "80 per s on average, at random (Poisson)",

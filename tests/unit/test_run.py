@@ -444,8 +444,8 @@ def test_seed_is_checked(problem, seed):
 
 
 def test_unknown_policy_is_named(problem):
-    with pytest.raises(InputError, match="unknown policy 'efd'; did you mean 'edf'"):
-        run(problem, "efd")
+    with pytest.raises(InputError, match="unknown policy 'srtp'; did you mean 'srpt'"):
+        run(problem, "srtp")
 
 
 HASH = """
