@@ -29,9 +29,13 @@ def cascade_faults(names: Sequence[str], parents: Parents) -> list[Fault]:
     found = roots(parents, order)
     for task in range(len(names)):
         if len(found[task]) > 1 and all(len(found[parent]) == 1 for parent in parents[task]):
-            origins = ", ".join(f"{names[parent]!r} comes from {names[min(found[parent])]!r}" for parent in parents[task])
+            origins = ", ".join(_origin(names, parent, min(found[parent])) for parent in parents[task])
             faults.append((("tasks", task, "parents"), f"must have one root, whose frames they share: {origins}"))
     return sorted(faults, key=lambda fault: fault[0][1])
+
+
+def _origin(names: Sequence[str], task: int, root: int) -> str:
+    return f"{names[task]!r} is one" if task == root else f"{names[task]!r} comes from {names[root]!r}"
 
 
 def _order(names: Sequence[str], parents: Parents) -> tuple[list[int], list[Fault]]:

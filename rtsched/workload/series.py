@@ -67,7 +67,9 @@ def _from_list(items: Sequence[Any], check: Check) -> Series:
     faults: list[Fault] = []
     values: list[float] = []
     for i, item in enumerate(items):
-        if expected := "a number" if isinstance(item, str) else _take(values, item, check):
+        if isinstance(item, str):
+            faults.append(((i,), f"must be a number, got {item!r:.60}"))
+        elif expected := _take(values, item, check):
             faults.append(((i,), f"must be {expected}, got {shown(item)}"))
     if not items:
         faults.append(((), "must have at least 1 entry, got 0"))

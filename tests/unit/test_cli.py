@@ -133,10 +133,16 @@ def test_the_same_seed_gives_the_same_bytes_in_every_process():
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in MALFORMED.glob("*.yaml")))
-def test_malformed_scenarios(file, monkeypatch):
+def test_malformed_scenarios(file, monkeypatch, tmp_path):
+    """One message per fault, exit code 2, and nothing is written."""
     monkeypatch.chdir(MALFORMED)
     expected = Path(file).with_suffix(".expected").read_text(encoding="utf-8")
-    assert "\n".join(messages("run", file)) + "\n" == expected
+    assert "\n".join(messages("run", file, "--json", tmp_path / "out.json", "--csv", tmp_path / "jobs.csv")) + "\n" == expected
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_there_are_many_malformed_scenarios():
+    assert len(list(MALFORMED.glob("*.yaml"))) >= 40
 
 
 @pytest.mark.parametrize("file", ["several_faults.yaml", "binary.yaml", "alias_bomb.yaml"])

@@ -9,6 +9,7 @@ import pytest
 
 from rtsched.errors import InputError
 from rtsched.library import load_model, load_platform, load_scenario, models, platforms, scenarios
+from rtsched.run import compile
 from rtsched.workload.model import Model
 from rtsched.workload.scenario import Scenario, Task
 
@@ -64,7 +65,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_malformed_scenarios(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(MALFORMED)
     expected = Path(file).with_suffix(".expected").read_text(encoding="utf-8")
-    assert "\n".join(faults(load_scenario, file)) + "\n" == expected
+    assert "\n".join(faults(compile, file)) + "\n" == expected
 
 
 def test_every_built_in_loads() -> None:
