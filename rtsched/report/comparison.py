@@ -138,4 +138,4 @@ def _warnings(found: Comparison) -> list[Text]:
 
 def _legend(found: Comparison) -> list[tuple[str, str]]:
     metrics = [(metric, f"{SCALARS[metric].meaning}; {SCALARS[metric].better} is better") for metric in found.metrics]
-    return [*metrics, ("rank", "1 + number of policies that are better: the interval of their difference leaves out 0")]
+    return [*metrics, ("rank", "1 + number of policies that are better with an interval that leaves out 0")]

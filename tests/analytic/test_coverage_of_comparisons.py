@@ -7,7 +7,7 @@ import rtsched
 from rtsched.study.intervals import mean_intervals
 
 N_TRUE, N_REPETITIONS, N_SEEDS = 1000, 100, 20
-POLICIES = ("fcfs", "edf", "llf")
+POLICIES = ("fcfs", "edf", "srpt", "llf")
 RANDOM = {
     "scenario.tasks.context.fps": None,
     "scenario.tasks.context.rate_hz": 30,
@@ -15,6 +15,10 @@ RANDOM = {
     "scenario.tasks.gaze.jitter_ms": 10,
 }
 """Arrivals at random, so that every metric of `vr_gaming` differs from seed to seed."""
+
+
+RARE = "llf - fcfs"
+"""These two do the same but under one seed in some hundred, which no 20 seeds can know."""
 
 
 def coverage(values):
@@ -35,6 +39,9 @@ def test_intervals_of_20_seeds_hold_the_mean_over_1000():
             for j in range(i):
                 covered[metric, f"{name} - {POLICIES[j]}"] = coverage(found.values[m, i] - found.values[m, j])
     print("", *(f"{metric:15} {what:12} {share:.2f}" for (metric, what), share in covered.items()), sep="\n")
+    usual = [share for (_, what), share in covered.items() if what != RARE]
     # Of 100 repetitions at 95 %, 88 are three standard deviations off.
-    assert min(covered.values()) >= 0.85
-    assert 0.90 <= np.mean(list(covered.values())) <= 0.98
+    assert min(usual) >= 0.88
+    assert 0.93 <= np.mean(usual) <= 0.98
+    # What the page says about rare events still holds.
+    assert covered["violation_rate", RARE] < 0.5
