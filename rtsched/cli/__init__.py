@@ -1,7 +1,8 @@
 """The command line. Each command reads its inputs, calls the library and prints what it answers.
 
 Results go to the files that are asked for, and to standard output where that is asked for; whatever else a run tells goes to
-standard error. ``compare``, ``list``, ``show``, ``--help`` and ``--version`` are questions: they answer on standard output.
+standard error. ``compare``, ``list``, ``show``, ``schema``, ``--help`` and ``--version`` are questions: they answer on standard
+output.
 
 A file holds a command or a pair; this one puts them together. What a command needs is imported when it runs, so that ``--help``
 comes at once.
@@ -15,7 +16,7 @@ from typing import Annotated
 import typer
 
 from rtsched._version import __version__
-from rtsched.cli import catalogue, compare, importing, run
+from rtsched.cli import catalogue, compare, importing, run, schema
 from rtsched.cli._program import INTERRUPTED, Program, complain
 
 __all__ = ["app", "main"]
@@ -67,3 +68,4 @@ app.command(epilog=compare.EPILOG)(compare.compare)
 app.command("list")(catalogue.list_)
 app.command(epilog=catalogue.SHOW_EPILOG)(catalogue.show)
 app.add_typer(importing.app, name="import")
+app.command(epilog=schema.EPILOG)(schema.schema)

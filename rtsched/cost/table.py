@@ -173,7 +173,9 @@ def _as_table(value: Any) -> CostTable:
 
 _ROW_SCHEMA = {
     "type": "object",
-    "properties": {name: {"type": "string" if name in ("model", "layer", "accelerator") else "number", "minimum": 0} for name in COLUMNS},
+    "properties": {
+        name: {"type": "string"} if name in ("model", "layer", "accelerator") else {"type": "number", "minimum": 0} for name in COLUMNS
+    },
     "required": ["model", "layer", "accelerator", "latency_ns"],
     "additionalProperties": False,
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 __all__ = [
     "Conv",
@@ -49,8 +49,15 @@ def _four(value: Any) -> Any:
     return value
 
 
-Pair = Annotated[tuple[Size, Size], BeforeValidator(_pair)]
-Sides = Annotated[tuple[Padding, Padding, Padding, Padding], BeforeValidator(_four)]
+def _written(least: int, *lengths: int) -> WithJsonSchema:
+    """Tell editors what the validators above accept: one integer, or a list of one of the lengths."""
+    integer = {"type": "integer", "minimum": least, "maximum": MAX_DIMENSION}
+    lists = [{"type": "array", "items": integer, "minItems": n, "maxItems": n} for n in lengths]
+    return WithJsonSchema({"anyOf": [integer, *lists]})
+
+
+Pair = Annotated[tuple[Size, Size], BeforeValidator(_pair), _written(1, 2)]
+Sides = Annotated[tuple[Padding, Padding, Padding, Padding], BeforeValidator(_four), _written(0, 2, 4)]
 
 
 class LayerBase(BaseModel):
@@ -158,7 +165,7 @@ class Conv(_Window):
     out_channels: Size
     groups: Size = 1
     transposed: bool = False
-    output_padding: Annotated[tuple[Padding, Padding], BeforeValidator(_pair)] = (0, 0)
+    output_padding: Annotated[tuple[Padding, Padding], BeforeValidator(_pair), _written(0, 2)] = (0, 0)
     bias: bool = False
 
     @model_validator(mode="after")

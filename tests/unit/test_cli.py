@@ -60,11 +60,11 @@ def test_without_a_command_there_is_help(arguments):
     assert result.exit_code == 0
     assert result.stderr == ""
     assert result.stdout.startswith("Usage: rtsched [OPTIONS] COMMAND")
-    assert re.findall(r"^  (\w+)  ", result.stdout, flags=re.MULTILINE) == ["run", "compare", "list", "show", "import"]
+    assert re.findall(r"^  (\w+)  ", result.stdout, flags=re.MULTILINE) == ["run", "compare", "list", "show", "schema", "import"]
     assert "completion" not in result.stdout
 
 
-@pytest.mark.parametrize("command", [("run",), ("compare",), ("list",), ("show",), ("import",), ("import", "onnx")])
+@pytest.mark.parametrize("command", [("run",), ("compare",), ("list",), ("show",), ("schema",), ("import",), ("import", "onnx")])
 def test_help_of_commands_fits_a_terminal(command):
     result = invoke(*command, "--help")
     assert result.exit_code == 0
@@ -321,7 +321,9 @@ def test_ctrl_c_before_the_run(monkeypatch):
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "interrupted\n")
 
 
-@pytest.mark.parametrize("arguments", [("list", "models"), (*SHORT, "--csv", "-"), ("show", "vr_gaming"), ("--help",)])
+@pytest.mark.parametrize(
+    "arguments", [("list", "models"), (*SHORT, "--csv", "-"), ("show", "vr_gaming"), ("schema", "scenario"), ("--help",)]
+)
 def test_a_reader_that_goes_away(arguments):
     reader, writer = os.pipe()
     os.close(reader)

@@ -1,0 +1,36 @@
+"""``rtsched schema``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+__all__ = ["EPILOG", "schema"]
+
+EPILOG = """\b
+Examples:
+  rtsched schema scenario > scenario.schema.json
+  rtsched schema platform > platform.schema.json
+
+An editor with the YAML language server checks and completes a file that begins with
+
+\b
+  # yaml-language-server: $schema=scenario.schema.json"""
+
+
+class _Document(StrEnum):
+    SCENARIO = "scenario"
+    PLATFORM = "platform"
+
+
+def schema(what: Annotated[_Document, typer.Argument(metavar="WHAT", help="scenario or platform.")]) -> None:
+    """Print the JSON Schema of scenarios or platforms.
+
+    It has every key with its type, bounds and meaning. Rules over several keys are checked by the other commands.
+    """
+    from rtsched.report import files
+    from rtsched.report.schema import schema_json
+
+    files.write(files.STDOUT, [schema_json(what.value)])
