@@ -1,4 +1,4 @@
-"""The examples of docs/inputs.md and docs/policies.md run, and the pages name every field."""
+"""The examples of docs/inputs.md, docs/policies.md and docs/comparing.md run, and the pages name every field."""
 
 import re
 import shutil
@@ -16,6 +16,7 @@ from rtsched.cost.rows import COLUMNS
 ROOT = Path(__file__).parents[2]
 INPUTS = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
 POLICIES = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+COMPARING = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
 LAYERS = (
     rtsched.Conv,
     rtsched.Elementwise,
@@ -60,7 +61,7 @@ def attributes(view):
     return [name for name in vars(view) if not name.startswith("_")]
 
 
-@pytest.mark.parametrize("code", [*blocks(INPUTS, "python"), *blocks(POLICIES, "python")])
+@pytest.mark.parametrize("code", [*blocks(INPUTS, "python"), *blocks(POLICIES, "python"), *blocks(COMPARING, "python")])
 def test_python_examples_run(code, tmp_path):
     done = subprocess.run([sys.executable, "-P", "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -129,6 +130,6 @@ def test_the_example_package_is_the_one_that_is_tested(file):
     assert f"\n{(ROOT / 'tests' / 'packages' / 'rtsched_sample' / file).read_text(encoding='utf-8').strip()}\n```\n" in POLICIES
 
 
-@pytest.mark.parametrize("text", [INPUTS, POLICIES])
+@pytest.mark.parametrize("text", [INPUTS, POLICIES, COMPARING])
 def test_lines_are_short_outside_tables(text):
     assert [line for line in text.splitlines() if len(line) > 130 and not line.startswith("|")] == []
