@@ -68,6 +68,7 @@ def plan(
     faults = FaultList()
     if isinstance(policies, (str, Policy)) or not isinstance(policies, Iterable):
         policies = (policies,)
+    policies = list(policies)
     loaded = []
     for one in policies:
         found = faults.of(load_policy, one)
@@ -81,7 +82,7 @@ def plan(
     for name in _repeated(names):
         faults.add(f"policies: {name!r} is there twice; names must differ")
     if baseline is not None and len(loaded) == len(policies) and baseline not in names:
-        faults.add(f"baseline: must be one of the compared policies, got {baseline!r}{hint(baseline, names, 'policies')}")
+        faults.add(f"baseline: must be one of the compared policies, got {baseline!r}{hint(str(baseline), names, 'policies')}")
     numbers = faults.of(_seeds, seeds)
     ranked = (metrics,) if isinstance(metrics, str) else DEFAULT_METRICS if metrics is None else tuple(metrics)
     if not ranked:

@@ -197,6 +197,7 @@ def test_plans():
     assert [one.name for one in chosen.policies] == ["edf", "mine"]
     assert (chosen.seeds, chosen.metrics, chosen.baseline) == ((0, 1, 2), ("energy_j",), "mine")
     assert all(type(seed) is int for seed in chosen.seeds)
+    assert [one.name for one in plan(iter(["llf", "edf"]), 2).policies] == ["llf", "edf"]
     assert plan("edf", 2).metrics == DEFAULT_METRICS
     assert plan(["edf"], range(2**64 - 2, 2**64)).seeds == (2**64 - 2, 2**64 - 1)
 
