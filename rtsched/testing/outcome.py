@@ -1,0 +1,90 @@
+"""`check_outcome`: whether a result can be what the engine's rules say, judged from the result alone."""
+
+from __future__ import annotations
+
+from rtsched.errors import RtschedError
+from rtsched.integrity import problem_faults
+from rtsched.outcome import JOB_DTYPE, LAYER_DTYPE, Outcome
+from rtsched.testing.bandwidth import check_bandwidth
+from rtsched.testing.findings import Findings
+from rtsched.testing.jobs import JOB_CHECKS, check_table
+from rtsched.testing.layers import LAYER_CHECKS, check_layer_table
+from rtsched.testing.sums import LAYER_SUM_CHECKS, SUM_CHECKS, check_shapes
+
+__all__ = ["OutcomeError", "check_outcome", "outcome_faults"]
+
+
+class OutcomeError(RtschedError, AssertionError):
+    """An outcome breaks the engine's rules. One message per fault.
+
+    Attributes
+    ----------
+    faults : tuple of str
+        ``rule: where: what``, with the numbers.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(faults))
+
+
+def check_outcome(outcome: Outcome) -> None:
+    """Check an outcome against the rules of docs/engine.md.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Complete or not. With its layers recorded, much more can be known.
+
+    Raises
+    ------
+    OutcomeError
+        With every fault; see `outcome_faults`.
+    """
+    if faults := outcome_faults(outcome):
+        raise OutcomeError(faults)
+
+
+def outcome_faults(outcome: Outcome) -> list[str]:
+    """Find where an outcome breaks the rules of docs/engine.md.
+
+    The engine's code is not used. Arrivals, triggers, priorities and paths are drawn anew from the seed; times, counts,
+    energy and traffic are compared with what the problem's tables say. What a policy decides, and how bandwidth is shared
+    among layers (caps are not recorded), is not judged, only that nothing impossible has come of it.
+
+    Parameters
+    ----------
+    outcome : Outcome
+
+    Returns
+    -------
+    list of str
+        ``rule: where: what``, with the numbers; of each rule the first few, and how many more. When a table is malformed,
+        only that is reported, because the other checks read it.
+    """
+    if faults := [f"problem: {fault}" for fault in problem_faults(outcome.problem)] or _type_faults(outcome):
+        return faults
+    findings = Findings(outcome)
+    check_table(findings)
+    check_shapes(findings)
+    if findings.faults:
+        return findings.faults
+    for check in (*JOB_CHECKS, *SUM_CHECKS):
+        check(findings)
+    if outcome.layers is None:
+        return findings.faults
+    before = len(findings.faults)
+    check_layer_table(findings)
+    if len(findings.faults) == before:
+        for check in (*LAYER_CHECKS, *LAYER_SUM_CHECKS, check_bandwidth):
+            check(findings)
+    return findings.faults
+
+
+def _type_faults(outcome: Outcome) -> list[str]:
+    faults = []
+    for name, dtype in (("jobs", JOB_DTYPE), ("layers", LAYER_DTYPE)):
+        table = getattr(outcome, name)
+        if not (table is None and name == "layers") and (table.dtype != dtype or table.ndim != 1):
+            faults.append(f"table: {name} must be rows of {', '.join(dtype.names or ())}, got {table.dtype} of shape {table.shape}")
+    return faults
