@@ -1,5 +1,7 @@
 """Validators, for authors of schedulers and for whoever doubts a result."""
 
 from rtsched.testing.outcome import OutcomeError, check_outcome, outcome_faults
+from rtsched.testing.policy import PolicyFault, check_policy, policy_faults
+from rtsched.testing.workloads import small_problems
 
-__all__ = ["OutcomeError", "check_outcome", "outcome_faults"]
+__all__ = ["OutcomeError", "PolicyFault", "check_outcome", "check_policy", "outcome_faults", "policy_faults", "small_problems"]

@@ -197,9 +197,8 @@ def check_order(findings: Findings) -> None:
         finish = np.where(jobs["finish_ns"][rows] < 0, 2**62, jobs["finish_ns"][rows])
         free_ns = np.maximum.accumulate(finish)[:-1]
         later = rows[1:]
-        acts_ns = np.where(
-            jobs["start_ns"][later] >= 0, jobs["start_ns"][later], np.where(jobs["status"][later] == DROPPED, finish[1:], 2**62)
-        )
+        dropped_ns = np.where(jobs["status"][later] == DROPPED, finish[1:], 2**62)
+        acts_ns = np.where(jobs["start_ns"][later] >= 0, jobs["start_ns"][later], dropped_ns)
         findings.add_jobs(
             "order",
             acts_ns < free_ns,
