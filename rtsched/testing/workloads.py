@@ -73,7 +73,7 @@ def _rows(
     rows = []
     for (owner, i, layer), (size, asks, affinity, gap) in zip(layers, random.tolist(), strict=True):
         for a, n_tiles in enumerate(tiles):
-            if has_gaps and i > 0 and gap < 0.4 and a == int(gap * 1000) % len(tiles):
+            if has_gaps and i > 0 and gap < 0.4 and a == 1 + int(gap * 7.5) % (len(tiles) - 1):
                 continue
             speed = 1.0 + 0.8 * a if affinity < 0.6 else 1.0 + 0.8 * (len(tiles) - 1 - a)
             for n in range(1, n_tiles + 1):
@@ -96,7 +96,7 @@ def _rows(
 
 
 def _plain() -> Problem:
-    """Three accelerators, some layers that cannot run on all of them, all arrival laws of roots."""
+    """Three accelerators, all layers run on the first one, some not on the others; all arrival laws of roots."""
     return _compiled(
         "plain",
         [
