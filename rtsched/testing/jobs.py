@@ -13,7 +13,7 @@ __all__ = ["JOB_CHECKS", "check_table"]
 
 
 def check_table(findings: Findings) -> None:
-    """Every job stands in it once, by (task, frame), with codes that mean something. The other checks rely on this."""
+    """Every job stands in it once, by (task, frame), with codes that mean something."""
     jobs, problem = findings.jobs, findings.problem
     for name, bound in (("task", problem.n_tasks), ("status", len(STATUSES)), ("frame", 2**62)):
         _check_code(findings, name, bound)

@@ -11,7 +11,7 @@ __all__ = ["LAYER_CHECKS", "check_layer_table"]
 
 
 def check_layer_table(findings: Findings) -> None:
-    """Every row means something: its job, its layer, tiles that there are, times in the run. The other checks rely on this."""
+    """Every row means something: its job, its layer, tiles that there are, times in the run."""
     layers, problem = findings.layers, findings.problem
     for name, bound in (("job", len(findings.jobs)), ("layer", problem.n_layers), ("accelerator", problem.n_accelerators)):
         _check_code(findings, name, bound)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rtsched.errors import RtschedError
 from rtsched.integrity import problem_faults
 from rtsched.outcome import JOB_DTYPE, LAYER_DTYPE, Outcome
@@ -11,7 +13,12 @@ from rtsched.testing.jobs import JOB_CHECKS, check_table
 from rtsched.testing.layers import LAYER_CHECKS, check_layer_table
 from rtsched.testing.sums import LAYER_SUM_CHECKS, SUM_CHECKS, check_shapes
 
-__all__ = ["OutcomeError", "check_outcome", "outcome_faults"]
+__all__ = ["OutcomeError", "check_outcome", "examined", "outcome_faults"]
+
+FORM, LAYER_FORM = (check_table, check_shapes), (check_layer_table,)
+"""Checks without which the others cannot read the tables."""
+
+RULES, LAYER_RULES = (*JOB_CHECKS, *SUM_CHECKS), (*LAYER_CHECKS, *LAYER_SUM_CHECKS, check_bandwidth)
 
 
 class OutcomeError(RtschedError, AssertionError):
@@ -62,23 +69,42 @@ def outcome_faults(outcome: Outcome) -> list[str]:
         ``rule: where: what``, with the numbers; of each rule the first few, and how many more. When a table is malformed,
         only that is reported, because the other checks read it.
     """
-    if faults := [f"problem: {fault}" for fault in problem_faults(outcome.problem)] or _type_faults(outcome):
-        return faults
+    return [fault for _, faults in examined(outcome) for fault in faults]
+
+
+def examined(outcome: Outcome) -> Iterator[tuple[str, list[str]]]:
+    """Make one check after the other.
+
+    Parameters
+    ----------
+    outcome : Outcome
+
+    Yields
+    ------
+    rule : str
+        What must hold, in a sentence.
+    faults : list of str
+    """
+    # A group is read only when the ones before it have left it something to rely on.
+    yield "The problem's arrays fit together.", (faults := [f"problem: {fault}" for fault in problem_faults(outcome.problem)])
+    if faults:
+        return
+    yield "The tables have the columns that they must have.", (faults := _type_faults(outcome))
+    if faults:
+        return
     findings = Findings(outcome)
-    check_table(findings)
-    check_shapes(findings)
-    if findings.faults:
-        return findings.faults
-    for check in (*JOB_CHECKS, *SUM_CHECKS):
-        check(findings)
-    if outcome.layers is None:
-        return findings.faults
-    before = len(findings.faults)
-    check_layer_table(findings)
-    if len(findings.faults) == before:
-        for check in (*LAYER_CHECKS, *LAYER_SUM_CHECKS, check_bandwidth):
+    for checks, is_needed in (
+        (FORM, True),
+        (RULES, False),
+        *(() if outcome.layers is None else ((LAYER_FORM, True), (LAYER_RULES, False))),
+    ):
+        before_all = len(findings.faults)
+        for check in checks:
+            before = len(findings.faults)
             check(findings)
-    return findings.faults
+            yield (check.__doc__ or "").partition("\n")[0], findings.faults[before:]
+        if is_needed and len(findings.faults) > before_all:
+            return
 
 
 def _type_faults(outcome: Outcome) -> list[str]:

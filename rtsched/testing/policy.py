@@ -26,7 +26,7 @@ from rtsched.testing.roles import changes, overrides, snapshot, watched_policy
 from rtsched.testing.waiting import waiting_faults
 from rtsched.testing.workloads import small_problems
 
-__all__ = ["PolicyFault", "check_policy", "policy_faults"]
+__all__ = ["PolicyFault", "check_policy", "examined_policy", "policy_faults"]
 
 INTERRUPTED_CALL = 20
 """Of a role, in the middle of which another run is made."""
@@ -42,6 +42,18 @@ MIXES = "gave another result while another run of the same policy was under way"
 OWNED = "What changes during a run belongs to the object that start(problem) returns, a new one each time"
 KEEPS = "keeps an array of the view after its method has returned"
 COPIES = "The buffers are used again; keep a copy"
+RULES = {
+    "Every run ends without an error.": ("contract", "exception"),
+    "Every outcome can be what the engine's rules say.": ("outcome",),
+    "No job waits beside a free accelerator, unless the mapper declares that it waits; something is dispatched.": ("waiting", "stuck"),
+    "The same seed gives the same bytes again, after other runs too.": ("repeat",),
+    "Roles do not change themselves, and print alike in every process.": ("change", "repr"),
+    "Runs of one policy at the same time do not change each other.": ("threads",),
+    "The view is neither written to nor kept.": ("writes", "keeps"),
+    "Scores are numbers that can tell jobs apart.": ("scores",),
+}
+"""What must hold, and the kinds of faults where it does not."""
+
 ADVICE = (
     ("score must answer shape", "one score per ready job (state.n_ready), or one per ready job and accelerator"),
     ("is nan", "for a pair that must not be dispatched, score -inf"),
@@ -118,6 +130,13 @@ def policy_faults(policy: Any, *, problems: Sequence[Problem] | None = None, see
     InputError
         It is no policy, or there is no problem or seed.
     """
+    return [fault for _, faults in examined_policy(policy, problems=problems, seeds=seeds) for fault in faults]
+
+
+def examined_policy(
+    policy: Any, *, problems: Sequence[Problem] | None = None, seeds: Sequence[int] = (0, 1)
+) -> list[tuple[str, list[str]]]:
+    """As `policy_faults`, by rule: each a sentence, and what was found where it does not hold."""
     chosen = load_policy(policy)
     cases = [_Case(problem, seed) for problem in (small_problems() if problems is None else problems) for seed in seeds]
     if not cases:
@@ -142,7 +161,7 @@ def policy_faults(policy: Any, *, problems: Sequence[Problem] | None = None, see
         if _check_views(worked[:: len(seeds)], chosen, found):
             _check_interleaved(worked, chosen, found)
         _check_threads(worked, chosen, found)
-    return found.faults
+    return [(rule, [fault for kind in kinds for fault in found.faults.get(kind, ())]) for rule, kinds in RULES.items()]
 
 
 @dataclass(frozen=True)
@@ -158,13 +177,12 @@ class _Found:
     """Faults, of each kind the first few."""
 
     def __init__(self) -> None:
-        self.faults: list[str] = []
-        self._counts: dict[str, int] = {}
+        self.faults: dict[str, list[str]] = {}
 
     def add(self, kind: str, fault: str) -> None:
-        self._counts[kind] = self._counts.get(kind, 0) + 1
-        if self._counts[kind] <= MAX_FAULTS and fault not in self.faults:
-            self.faults.append(fault)
+        own = self.faults.setdefault(kind, [])
+        if len(own) < MAX_FAULTS and fault not in own:
+            own.append(fault)
 
 
 def _attempt(case: _Case, policy: Policy, found: _Found) -> Outcome | None:
@@ -252,7 +270,6 @@ def _check_interleaved(worked: Sequence[tuple[_Case, Outcome]], policy: Policy, 
 
 def _check_views(worked: Sequence[tuple[_Case, Outcome]], policy: Policy, found: _Found) -> bool:
     """Run with stand-ins that see what the roles do with the view; whether nothing was found."""
-    before = len(found.faults)
     for case, outcome in worked:
         watched, faults = watched_policy(policy)
         try:
@@ -269,7 +286,7 @@ def _check_views(worked: Sequence[tuple[_Case, Outcome]], policy: Policy, found:
             found.add("scores", f"{case}: {fault}")
         if _bytes(again) != _bytes(outcome):
             found.add("keeps", f"{case}: {KEEPS}{_difference(outcome, again)}. {COPIES}")
-    return len(found.faults) == before
+    return not found.faults.keys() & {"writes", "keeps"}
 
 
 def _bytes(outcome: Outcome) -> tuple[bytes, bytes]:

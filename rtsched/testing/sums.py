@@ -22,7 +22,7 @@ def _differs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def check_shapes(findings: Findings) -> None:
-    """The sums have a place for each task, tile and accelerator, and none is negative or NaN. The other checks rely on this."""
+    """The sums have a place for each task, tile and accelerator, and none is negative or NaN."""
     outcome, problem = findings.outcome, findings.problem
     expected = {
         "task_energy_j": (problem.n_tasks, len(ENERGY_COMPONENTS)),

@@ -92,7 +92,7 @@ JOB_CASES = [
         lambda o: edited(o, "jobs", 1, start_ns=o.jobs["finish_ns"][0] - 1),
         "order: task 'tight' frame 1: started or was dropped while",
     ),
-    ("plain", lambda o: replace(o, end_ns=o.end_ns + 1), "end: the run ended at 1,200,001 ns; it must end at 1,200,000 ns"),
+    ("ties", lambda o: replace(o, end_ns=o.end_ns + 1), "end: the run ended at 1,500,001 ns; it must end at 1,500,000 ns"),
     ("plain", lambda o: replace(o, end_ns=2**40), "after its last possible end at"),
     ("plain", lambda o: edited(o, "jobs", 0, isolated_ns=1), "work: task 'steady' frame 0: has isolated_ns 1; its path takes"),
     ("plain", lambda o: edited(o, "jobs", 0, worst_energy_j=1.0), "has worst_energy_j 1; its path's is"),

@@ -1,0 +1,77 @@
+"""What `rtsched check` says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import rtsched
+from rtsched.policies import registry
+from rtsched.policies.registry import policy_names
+from rtsched.testing import judge
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    return rtsched.simulate("vr_gaming", policy="edf", duration_s=0.2, layers=True)
+
+
+def test_a_sound_outcome(outcome, tmp_path):
+    outcome.save(tmp_path / "run.npz")
+    verdict = judge(str(tmp_path / "run.npz"))
+    assert verdict.is_sound
+    lines = str(verdict).splitlines()
+    jobs, layers = len(outcome.jobs), len(outcome.layers)
+    assert lines[0] == f"{tmp_path}/run.npz: vr_gaming on dream_4k_1ws2os, policy edf, seed 0; {jobs} jobs, {layers:,} layers"
+    assert "ok     A tile runs one layer at a time." in lines
+    assert lines[-1] == "no fault found"
+    assert all(line.startswith("ok     ") and line.endswith(".") for line in lines[2:-2])
+
+
+def test_without_layers_it_says_what_was_not_examined(outcome, tmp_path):
+    replace(outcome, layers=None, is_complete=False).save(tmp_path / "run.npz")
+    text = str(judge(str(tmp_path / "run.npz")))
+    assert ", stopped early; " in text
+    assert "jobs, no layers\n" in text
+    assert "No layers were recorded: paths, tiles, times of layers and bandwidth were not examined." in text
+
+
+def test_a_faulty_outcome(outcome, tmp_path):
+    jobs = outcome.jobs.copy()
+    jobs["deadline_ns"][0] += 1
+    replace(outcome, jobs=jobs).save(tmp_path / "run.npz")
+    verdict = judge(str(tmp_path / "run.npz"))
+    assert not verdict.is_sound
+    lines = str(verdict).splitlines()
+    assert "FAULT  A deadline is the release plus the task's relative deadline." in lines
+    assert "       A tile runs one layer at a time." in lines
+    assert lines[-2] == "1 fault found:"
+    assert lines[-1].startswith("  deadline: task 'gaze' frame 0: has deadline ")
+
+
+@pytest.mark.parametrize("name", policy_names())
+def test_registered_policies(name):
+    verdict = judge(name)
+    assert str(verdict).startswith(f"policy {name}, on the problems plain, overload, ")
+    assert verdict.is_sound
+
+
+def test_a_faulty_policy(monkeypatch):
+    class Dice(rtsched.Mapper):
+        def score(self, state):
+            return np.random.random(state.n_ready)
+
+    monkeypatch.setattr("rtsched.testing.verdict.load_policy", lambda name: None)
+    monkeypatch.setattr("rtsched.testing.policy.load_policy", lambda name: registry.load_policy(Dice()))
+    text = str(judge("dice"))
+    assert "FAULT  The same seed gives the same bytes again, after other runs too." in text
+    assert "3 faults found:" in text
+
+
+def test_what_is_not_there(tmp_path):
+    with pytest.raises(rtsched.InputError, match="unknown policy 'edff'; did you mean 'edf'"):
+        judge("edff")
+    with pytest.raises(rtsched.InputError, match="no such file"):
+        judge("run.npz")
+    with pytest.raises(rtsched.InputError, match="no such file"):
+        judge(str(tmp_path / "run"))
