@@ -1,6 +1,10 @@
 """What `rtsched check` says."""
 
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +79,14 @@ def test_what_is_not_there(tmp_path):
         judge("run.npz")
     with pytest.raises(rtsched.InputError, match="no such file"):
         judge(str(tmp_path / "run"))
+
+
+def test_the_examples_of_the_page_run_and_print_what_it_says(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/checking.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$\n(?:\n```text\n(.*?)^```$)?", page, flags=re.MULTILINE | re.DOTALL)
+    assert len(examples) == 3
+    for code, expected in examples:
+        done = subprocess.run([sys.executable, "-P", "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert not expected or done.stdout == expected
+    assert [line for line in page.splitlines() if len(line) > 140 and not line.startswith("|")] == []
