@@ -11,7 +11,17 @@ import numpy as np
 
 from rtsched.problem import ARRIVALS, MAX_TIME_NS, Problem
 
-__all__ = ["executed_blocks", "is_triggered", "nearest_ns", "parents_of", "priorities", "root_releases", "uniform"]
+__all__ = [
+    "executed_blocks",
+    "is_triggered",
+    "nearest_ns",
+    "parents_of",
+    "priorities",
+    "root_releases",
+    "time_factors",
+    "uniform",
+    "whole_ns",
+]
 
 ARRIVAL, TRIGGER, SKIP, EXIT, FACTOR, PRIORITY = range(6)
 """Purposes of draws."""
@@ -29,7 +39,7 @@ def _mixed(z: np.ndarray) -> np.ndarray:
     return mixed
 
 
-def uniform(seed: int, task: int, frames: np.ndarray, purpose: int, index: int = 0) -> np.ndarray:
+def uniform(seed: int, task: int, frames: np.ndarray, purpose: int, index: int | np.ndarray = 0) -> np.ndarray:
     """Uniform draws in [0, 1).
 
     Parameters
@@ -39,14 +49,15 @@ def uniform(seed: int, task: int, frames: np.ndarray, purpose: int, index: int =
     frames : ndarray of int
     purpose : int
         `ARRIVAL` to `PRIORITY`.
-    index : int
+    index : int, or ndarray of int
+        Of a shape that goes with that of `frames`.
 
     Returns
     -------
-    ndarray of float64, shape of `frames`
+    ndarray of float64
     """
     state = _mixed(np.array([(seed + GOLDEN) & MASK], dtype=np.uint64))
-    for value in (np.array([task]), np.asarray(frames), np.array([purpose]), np.array([index])):
+    for value in (np.array([task]), np.asarray(frames), np.array([purpose]), np.atleast_1d(index)):
         state = _mixed(state + np.uint64(GOLDEN) * (value.astype(np.uint64) + np.uint64(1)))
     drawn: np.ndarray = (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return drawn
@@ -66,6 +77,8 @@ def root_releases(problem: Problem, seed: int, task: int, n: int) -> np.ndarray 
         return _periodic(problem, seed, task, np.arange(n))
     if law == "poisson":
         return _poisson(problem, seed, task, np.arange(n))
+    if law == "trace":
+        return _recorded(problem, task, n)
     return None
 
 
@@ -86,10 +99,15 @@ def _poisson(problem: Problem, seed: int, task: int, frames: np.ndarray) -> np.n
     return np.where(is_beyond, MAX_TIME_NS, sums)
 
 
+def _recorded(problem: Problem, task: int, n: int) -> np.ndarray:
+    own = problem.trace_ns[problem.trace_first[task] : problem.trace_first[task + 1]][:n]
+    return np.concatenate([own, np.full(n - len(own), MAX_TIME_NS)])
+
+
 def parents_of(problem: Problem, task: int) -> list[int]:
     """Tasks whose jobs release the task's jobs; empty for roots."""
-    parent = int(problem.task_parent[task])
-    return [parent] if parent >= 0 else []
+    parents: list[int] = problem.parent_task[problem.parent_first[task] : problem.parent_first[task + 1]].tolist()
+    return parents
 
 
 def is_triggered(problem: Problem, seed: int, task: int, frames: np.ndarray) -> np.ndarray:
@@ -132,3 +150,41 @@ def executed_blocks(problem: Problem, seed: int, task: int, frames: np.ndarray, 
             leaves = uniform(seed, task, frames, EXIT, int(problem.block_draw[block])) < problem.block_exit[block]
             has_left |= runs[:, column] & leaves
     return runs
+
+
+def time_factors(problem: Problem, seed: int, task: int, frames: np.ndarray, layers: np.ndarray) -> np.ndarray | None:
+    """What layers take over their estimates.
+
+    Parameters
+    ----------
+    problem : Problem
+    seed, task : int
+    frames, layers : ndarray of int
+        Of shapes that go together; a layer is counted from the first of its subnet.
+
+    Returns
+    -------
+    ndarray of float64, or None
+        None where all take exactly their estimates.
+    """
+    values = problem.factor_value[problem.factor_first[task] : problem.factor_first[task + 1]]
+    sigma = float(problem.factor_sigma[task])
+    if not len(values) and sigma == 0.0:
+        return None
+    first = uniform(seed, task, frames, FACTOR, 2 * layers)
+    if len(values):
+        chosen: np.ndarray = values[np.floor(first * len(values)).astype(np.int64)]
+        return chosen
+    second = uniform(seed, task, frames, FACTOR, 2 * layers + 1)
+    # Box and Muller's transform; NumPy's functions may differ from the C library's in the last bit.
+    drawn = [
+        math.exp(sigma * (math.sqrt(-2.0 * math.log(1.0 - u)) * math.cos(2.0 * math.pi * v)) - 0.5 * (sigma * sigma))
+        for u, v in zip(first.ravel().tolist(), second.ravel().tolist(), strict=True)
+    ]
+    return np.array(drawn).reshape(first.shape)
+
+
+def whole_ns(durations: np.ndarray) -> np.ndarray:
+    """Round durations up to whole ns, at least 1, at most what the clock has."""
+    whole: np.ndarray = np.maximum(np.ceil(np.minimum(durations, float(MAX_TIME_NS))), 1.0).astype(np.int64)
+    return whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rtsched.outcome import STATUSES
+from rtsched.problem import ARRIVALS
 from rtsched.testing import draws
 from rtsched.testing.findings import DROPPED, LATE, MET, SUPPRESSED, UNFINISHED, Findings
 from rtsched.testing.paths import Paths
@@ -40,12 +41,14 @@ def _check_code(findings: Findings, name: str, bound: int) -> None:
 
 
 def check_roots(findings: Findings) -> None:
-    """Roots are released when the seed says so, all of them and no others."""
+    """Roots are released when the seed, the trace or the closed loop says so, all of them and no others."""
     for task in range(findings.problem.n_tasks):
         rows = findings.rows_of(task)
         expected = draws.root_releases(findings.problem, findings.outcome.seed, task, len(rows) + 1)
         if expected is not None:
             _check_releases(findings, task, rows, expected)
+        elif ARRIVALS[findings.problem.task_arrival[task]] == "closed":
+            _check_loop(findings, task, rows)
 
 
 def _check_releases(findings: Findings, task: int, rows: np.ndarray, expected: np.ndarray) -> None:
@@ -66,6 +69,26 @@ def _check_releases(findings: Findings, task: int, rows: np.ndarray, expected: n
     until = duration_ns if outcome.is_complete else min(duration_ns, outcome.end_ns)
     if expected[-1] < until:
         findings.add("releases", f"task {name!r}: frame {len(rows)} is missing; the seed says it is released at {expected[-1]:,} ns")
+
+
+def _check_loop(findings: Findings, task: int, rows: np.ndarray) -> None:
+    """At first as many as are outstanding; then another at each end, or 1 ns after a drop."""
+    jobs, outcome, problem = findings.jobs, findings.outcome, findings.problem
+    own, name = jobs[rows], problem.task_names[task]
+    ends = np.where(own["status"] == DROPPED, own["finish_ns"] + 1, own["finish_ns"])[own["status"] <= DROPPED]
+    expected = np.concatenate([np.zeros(int(problem.task_outstanding[task]), dtype=np.int64), np.sort(ends)])
+    expected = expected[expected < problem.duration_ns]
+    # A run that was stopped may have been stopped between an end and what it causes.
+    n_due = len(expected) if outcome.is_complete else int((expected < outcome.end_ns).sum())
+    if not n_due <= len(rows) <= len(expected) or (own["frame"] != np.arange(len(rows))).any():
+        findings.add("releases", f"task {name!r}: {len(rows)} frames; its closed loop releases 0 to {len(expected) - 1}")
+        return
+    findings.add_jobs(
+        "releases",
+        own["release_ns"] != expected[: len(rows)],
+        lambda row: f"released at {jobs['release_ns'][row]:,} ns; its closed loop says {expected[row - rows[0]]:,} ns",
+        rows,
+    )
 
 
 def check_cascades(findings: Findings) -> None:
@@ -109,18 +132,19 @@ def _check_children(findings: Findings, task: int, parents: list[int]) -> None:
         lambda row: f"released at {jobs['release_ns'][row]:,} ns, not when its last parent ended",
         rows,
     )
-    # What failed first; a job that the end of the run cut failed last.
+    # What failed first; a job that the end of the run cut failed last. Which of several that failed at one instant is not known.
     failed_ns = np.where(has_failed, np.where(jobs["finish_ns"][above] < 0, 2**62, jobs["finish_ns"][above]), 2**63 - 1)
-    culprit = np.take_along_axis(above, failed_ns.argmin(axis=0)[None], axis=0)[0] if len(rows) else rows
+    is_culprit = has_failed & (failed_ns == failed_ns.min(axis=0))
     for field in ("deadline_ns", "finish_ns"):
-        _check_same(findings, field, rows, np.where(is_suppressed & has_failed.any(axis=0), culprit, rows))
+        agrees = (is_culprit & (jobs[field][above] == jobs[field][rows])).any(axis=0)
+        _check_same(findings, field, rows, is_suppressed & has_failed.any(axis=0) & ~agrees)
 
 
-def _check_same(findings: Findings, field: str, rows: np.ndarray, others: np.ndarray) -> None:
+def _check_same(findings: Findings, field: str, rows: np.ndarray, differs: np.ndarray) -> None:
     values = findings.jobs[field]
     findings.add_jobs(
         "cascade",
-        values[rows] != values[others],
+        differs,
         lambda row: f"is suppressed with {field} {values[row]:,}; that of the job that failed it must stand there",
         rows,
     )
@@ -132,11 +156,24 @@ def _ends(findings: Findings, parents: list[int], row: int) -> list[str]:
 
 
 def check_deadlines(findings: Findings) -> None:
-    """A deadline is the release plus the task's relative deadline."""
+    """A deadline is the release, the job's own or its frame's root's, plus the task's relative deadline."""
     jobs = findings.jobs
-    expected = jobs["release_ns"] + findings.problem.task_deadline_ns[jobs["task"]]
+    expected = _since_ns(findings) + findings.problem.task_deadline_ns[jobs["task"]]
     wrong = (jobs["status"] != SUPPRESSED) & (jobs["deadline_ns"] != expected)
     findings.add_jobs("deadline", wrong, lambda row: f"has deadline {jobs['deadline_ns'][row]:,} ns, must be {expected[row]:,} ns")
+
+
+def _since_ns(findings: Findings) -> np.ndarray:
+    """What each job's deadline counts from."""
+    since: np.ndarray = findings.jobs["release_ns"].copy()
+    for task in np.flatnonzero(findings.problem.task_from_source).tolist():
+        root = task
+        while parents := draws.parents_of(findings.problem, root):
+            root = parents[0]
+        rows = findings.rows_of(task)
+        found = findings.find(root, findings.jobs["frame"][rows])
+        since[rows] = np.where(found < 0, since[rows], findings.jobs["release_ns"][found])
+    return since
 
 
 def check_priorities(findings: Findings) -> None:
@@ -186,9 +223,9 @@ def _check_status(findings: Findings, is_wrong: np.ndarray, text: str, values: d
 
 
 def check_order(findings: Findings) -> None:
-    """Frames of a task run one after the other: one starts, or is dropped, when all before it have ended."""
+    """Frames of a task in order run one after the other: one starts, or the policy drops it, when all before it have ended."""
     jobs = findings.jobs
-    for task in range(findings.problem.n_tasks):
+    for task in np.flatnonzero(findings.problem.task_in_order).tolist():
         rows = findings.rows_of(task)
         rows = rows[jobs["status"][rows] != SUPPRESSED]
         rows = rows[np.lexsort((jobs["frame"][rows], jobs["release_ns"][rows]))]
@@ -198,6 +235,8 @@ def check_order(findings: Findings) -> None:
         free_ns = np.maximum.accumulate(finish)[:-1]
         later = rows[1:]
         dropped_ns = np.where(jobs["status"][later] == DROPPED, finish[1:], 2**62)
+        if findings.problem.task_max_backlog[task]:
+            dropped_ns[:] = 2**62  # a full backlog drops frames that are not ready
         acts_ns = np.where(jobs["start_ns"][later] >= 0, jobs["start_ns"][later], dropped_ns)
         findings.add_jobs(
             "order",
@@ -205,6 +244,33 @@ def check_order(findings: Findings) -> None:
             lambda row: f"started or was dropped while an earlier frame of its task was still there (start {jobs['start_ns'][row]:,} ns)",
             later,
         )
+
+
+def check_backlogs(findings: Findings) -> None:
+    """No release leaves more frames of a task waiting to start than its backlog holds."""
+    jobs = findings.jobs
+    for task in np.flatnonzero(findings.problem.task_max_backlog).tolist():
+        rows = findings.rows_of(task)
+        rows = rows[jobs["status"][rows] != SUPPRESSED]
+        _check_backlog(
+            findings, rows[np.lexsort((jobs["frame"][rows], jobs["release_ns"][rows]))], int(findings.problem.task_max_backlog[task])
+        )
+
+
+def _check_backlog(findings: Findings, rows: np.ndarray, most: int) -> None:
+    jobs = findings.jobs[rows]
+    release = jobs["release_ns"]
+    # A job waits until it starts, which happens after the releases of an instant, or until it is dropped.
+    dropped = np.sort(np.where(jobs["status"] == DROPPED, jobs["finish_ns"], 2**62)[jobs["start_ns"] < 0])
+    started = np.sort(jobs["start_ns"][jobs["start_ns"] >= 0])
+    left = np.searchsorted(started, release, side="left") + np.searchsorted(dropped, release, side="right")
+    waiting = np.searchsorted(release, release, side="right") - left
+    findings.add_jobs(
+        "backlog",
+        waiting > most,
+        lambda row: f"came at {findings.jobs['release_ns'][row]:,} ns as one of more than {most} that waited to start",
+        rows,
+    )
 
 
 def check_end_of_run(findings: Findings) -> None:
@@ -234,8 +300,8 @@ def check_work(findings: Findings) -> None:
     findings.add_jobs("work", wrong, lambda row: f"has worst_energy_j {worst[row]:.12g}; its path's is {paths.worst_j[row]:.12g}")
     findings.add_jobs(
         "work",
-        done & (took < isolated),
-        lambda row: f"took {took[row]:,} ns from start to finish, less than {isolated[row]:,} ns at best",
+        done & (took < paths.least_ns),
+        lambda row: f"took {took[row]:,} ns from start to finish, less than {paths.least_ns[row]:,} ns at best",
     )
     findings.add_jobs(
         "work",
@@ -256,6 +322,7 @@ JOB_CHECKS = (
     check_priorities,
     check_ends,
     check_order,
+    check_backlogs,
     check_end_of_run,
     check_work,
 )

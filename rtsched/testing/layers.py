@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from rtsched.testing.draws import time_factors, whole_ns
 from rtsched.testing.findings import LATE, UNFINISHED, Findings
 from rtsched.testing.paths import Paths
 
-__all__ = ["LAYER_CHECKS", "check_layer_table"]
+__all__ = ["LAYER_CHECKS", "actual_ns", "check_layer_table"]
 
 
 def check_layer_table(findings: Findings) -> None:
@@ -125,17 +126,36 @@ def _check_tile(findings: Findings, tile: int, before: np.ndarray, after: np.nda
 
 
 def least_ns(findings: Findings) -> np.ndarray:
-    """The least time that each executed layer takes: alone, with what switching and regrouping add; shape (n_layers,)."""
+    """The least time that each executed layer takes: its actual one alone, with what switching and regrouping add; shape (n_layers,)."""
     layers, problem = findings.layers, findings.problem
     moved = np.ceil(layers["switch_bytes"] / problem.port_bytes_per_ns[layers["accelerator"]])
-    least: np.ndarray = findings.layer_costs["t_iso_ns"] + np.minimum(moved, 2.0**62).astype(np.int64)
+    moves_ns = whole_ns(findings.layer_costs["dram_bytes"] / problem.port_bytes_per_ns[layers["accelerator"]])
+    actual = actual_ns(findings, findings.layer_costs["t_iso_ns"], moves_ns)
+    least: np.ndarray = actual + np.minimum(moved, 2.0**62).astype(np.int64)
     regroups = ~findings.is_first[1:] & (findings.n_tiles[1:] != findings.n_tiles[:-1])
     least[1:] += regroups * problem.regroup_ns
     return least
 
 
+def actual_ns(findings: Findings, estimate_ns: np.ndarray, least_ns: np.ndarray | None = None) -> np.ndarray:
+    """Times of the executed layers: the estimates times the drawn factors, rounded up; where there is a factor, at least `least_ns`."""
+    layers, problem, jobs = findings.layers, findings.problem, findings.jobs
+    task = jobs["task"][layers["job"]]
+    subnet = problem.model_first_subnet[problem.task_model[task]] + jobs["subnet"][layers["job"]]
+    place = layers["layer"] - problem.block_first_layer[problem.subnet_first_block[subnet]]
+    actual: np.ndarray = estimate_ns.copy()
+    for one in np.unique(task).tolist():
+        own = np.flatnonzero(task == one)
+        factors = time_factors(problem, findings.outcome.seed, one, jobs["frame"][layers["job"][own]], place[own])
+        if factors is not None:
+            drawn = whole_ns(factors * estimate_ns[own])
+            drawn = drawn if least_ns is None else np.maximum(drawn, least_ns[own])
+            actual[own] = np.where(factors == 1.0, estimate_ns[own], drawn)
+    return actual
+
+
 def check_durations(findings: Findings) -> None:
-    """No layer is faster than alone."""
+    """No layer is faster than alone, at its actual time where that is drawn."""
     least = least_ns(findings)
     took = findings.layers["finish_ns"] - findings.layers["start_ns"]
     # Beyond 2^50 ns, 13 days, the clock is finer than the floating-point number that counts the remaining time down.
@@ -154,14 +174,20 @@ def check_counts(findings: Findings) -> None:
         preemptions != jobs["preemptions"],
         lambda row: f"has {jobs['preemptions'][row]} preemptions; its layers have {preemptions[row]}",
     )
-    counted = {
-        "n_layers": int((layers["finish_ns"] >= 0).sum()),
-        "n_switches": int((layers["switch_bytes"] > 0).sum()),
-        "n_migrations": int((inside & (layers["accelerator"][1:] != layers["accelerator"][:-1])).sum()),
-    }
-    for name, value in counted.items():
-        if getattr(outcome, name) != value:
-            findings.add("counts", f"{name} is {getattr(outcome, name):,}; the layers have {value:,}")
+    n_layers = int((layers["finish_ns"] >= 0).sum())
+    if outcome.n_layers != n_layers:
+        findings.add("counts", f"n_layers is {outcome.n_layers:,}; {n_layers:,} were completed")
+    task = jobs["task"][layers["job"]]
+    migrates = inside & (layers["accelerator"][1:] != layers["accelerator"][:-1])
+    _check_count(findings, "task_switches", outcome.task_switches, task[layers["switch_bytes"] > 0])
+    _check_count(findings, "task_migrations", outcome.task_migrations, task[1:][migrates])
+
+
+def _check_count(findings: Findings, name: str, given: np.ndarray, tasks: np.ndarray) -> None:
+    counted, names = np.bincount(tasks, minlength=findings.problem.n_tasks), findings.problem.task_names
+    findings.add_rows(
+        "counts", given != counted, lambda task: f"{name} of task {names[task]!r} is {given[task]:,}; the layers have {counted[task]:,}"
+    )
 
 
 LAYER_CHECKS = (check_paths, check_job_times, check_tiles, check_durations, check_counts)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rtsched.testing.draws import executed_blocks
+from rtsched.problem import MAX_TIME_NS
+from rtsched.testing.draws import executed_blocks, time_factors, whole_ns
 from rtsched.testing.findings import Findings
 
 __all__ = ["Paths"]
@@ -27,8 +28,8 @@ class Paths:
     ----------
     length : ndarray of int64, shape (n_jobs,)
         Layers of the whole path; 0 without a subnet.
-    reference_ns : ndarray of int64, shape (n_jobs,)
-        Their time alone, each on its fastest option.
+    reference_ns, least_ns : ndarray of int64, shape (n_jobs,)
+        Their actual time alone on the platform's reference, and each on its fastest option.
     worst_j, least_j : ndarray of float64, shape (n_jobs,)
         Their energy, each on its most and on its least energy-hungry option.
     """
@@ -36,19 +37,32 @@ class Paths:
     def __init__(self, findings: Findings) -> None:
         self._findings, problem = findings, findings.problem
         n_jobs = len(findings.jobs)
-        self.length, self.reference_ns = np.zeros((2, n_jobs), dtype=np.int64)
+        self.length, self.reference_ns, self.least_ns = np.zeros((3, n_jobs), dtype=np.int64)
         self.worst_j, self.least_j = np.zeros((2, n_jobs))
         first = problem.block_first_layer[:-1]
         lengths = np.diff(problem.block_first_layer).astype(np.int64)
-        reference_ns = np.add.reduceat(problem.layer_reference_ns, first)
         worst_j = np.add.reduceat(problem.layer_worst_energy_j, first)
         least = np.where(problem.costs["t_iso_ns"] > 0, problem.costs["energy_j"], np.inf).min(axis=1)
         least_j = np.add.reduceat(least, first)
         for rows, blocks, runs in self._groups():
             self.length[rows] = runs @ lengths[blocks]
-            self.reference_ns[rows] = runs @ reference_ns[blocks]
             self.worst_j[rows] = runs @ worst_j[blocks]
             self.least_j[rows] = runs @ least_j[blocks]
+            self._add_times(rows, blocks, runs)
+
+    def _add_times(self, rows: np.ndarray, blocks: slice, runs: np.ndarray) -> None:
+        """Sum the times of the layers of some jobs of one task and subnet."""
+        findings, problem = self._findings, self._findings.problem
+        first, last = problem.block_first_layer[blocks.start], problem.block_first_layer[blocks.stop]
+        fastest_ns = np.where(problem.costs["t_iso_ns"] > 0, problem.costs["t_iso_ns"], MAX_TIME_NS).min(axis=1)
+        task, frames = int(findings.jobs["task"][rows[0]]), findings.jobs["frame"][rows]
+        factors = time_factors(problem, findings.outcome.seed, task, frames[:, None], np.arange(last - first)[None])
+        lengths = np.diff(problem.block_first_layer)[blocks]
+        for sums, alone_ns in ((self.reference_ns, problem.layer_reference_ns[first:last]), (self.least_ns, fastest_ns[first:last])):
+            if factors is None:
+                sums[rows] = np.repeat(runs, lengths, axis=1) @ alone_ns
+            else:
+                sums[rows] = (np.repeat(runs, lengths, axis=1) * whole_ns(factors * alone_ns)).sum(axis=1)
 
     def layers(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all paths one after the other, and where each job's begins: arrays of int, shapes (n,) and (n_jobs + 1,)."""

@@ -16,7 +16,20 @@ from rtsched.policies.roles import Policy
 
 __all__ = ["changes", "overrides", "roles_of", "snapshot", "watched_policy"]
 
-METHODS = ("score", "key", "assign", "tiles", "block", "on_release", "on_layer_end", "on_job_end", "drop", "select", "regulate")
+METHODS = (
+    "score",
+    "key",
+    "assign",
+    "tiles",
+    "block",
+    "on_release",
+    "on_dispatch",
+    "on_layer_end",
+    "on_job_end",
+    "drop",
+    "select",
+    "regulate",
+)
 """Methods whose first argument is the view."""
 
 POISON = -(2**62)

@@ -6,6 +6,7 @@ import numpy as np
 
 from rtsched.outcome import ENERGY_COMPONENTS
 from rtsched.testing.findings import Findings
+from rtsched.testing.layers import actual_ns
 
 __all__ = ["LAYER_SUM_CHECKS", "SUM_CHECKS"]
 
@@ -26,6 +27,8 @@ def check_shapes(findings: Findings) -> None:
     outcome, problem = findings.outcome, findings.problem
     expected = {
         "task_energy_j": (problem.n_tasks, len(ENERGY_COMPONENTS)),
+        "task_switches": (problem.n_tasks,),
+        "task_migrations": (problem.n_tasks,),
         "busy_ns": (int(problem.option_first[-1]),),
         "idle_energy_j": (problem.n_accelerators,),
     }
@@ -35,7 +38,7 @@ def check_shapes(findings: Findings) -> None:
             findings.add("sums", f"{name} has shape {values.shape}, must have {shape}")
         elif not (values >= 0).all() or not np.isfinite(values).all():
             findings.add("sums", f"{name} must not be negative, infinite or NaN")
-    for name in ("served_bytes", "n_layers", "n_switches", "n_migrations"):
+    for name in ("served_bytes", "n_layers"):
         if not 0 <= getattr(outcome, name) < np.inf:
             findings.add("sums", f"{name} must not be negative, infinite or NaN, is {getattr(outcome, name)}")
 
@@ -91,7 +94,7 @@ def check_layer_energy(findings: Findings) -> None:
         "worst_energy_j": np.bincount(layers["job"], problem.layer_worst_energy_j[layers["layer"]], len(jobs)),
         "isolated_ns": np.zeros(len(jobs), dtype=np.int64),
     }
-    np.add.at(by_layers["isolated_ns"], layers["job"], problem.layer_reference_ns[layers["layer"]])
+    np.add.at(by_layers["isolated_ns"], layers["job"], actual_ns(findings, problem.layer_reference_ns[layers["layer"]]))
     for name, expected in by_layers.items():
         _check_sum(findings, name, expected)
     task = jobs["task"][layers["job"]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from rtsched.outcome import Outcome
@@ -62,7 +61,8 @@ def judge(what: str) -> Verdict:
     Parameters
     ----------
     what : str
-        A file that `Outcome.save` wrote (a name that ends in ``.npz``, or a path), else the name of a registered policy.
+        A file that `Outcome.save` wrote, whose name ends in ``.npz``; else a policy as for `rtsched.load_policy`: a name, or
+        ``path/to/file.py:NAME``.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def judge(what: str) -> Verdict:
     rtsched.errors.InputError
         There is no such file or policy, or the file is damaged.
     """
-    if what.lower().endswith(SUFFIX) or os.sep in what:
+    if what.lower().endswith(SUFFIX):
         return _of_outcome(what, load_outcome(what))
     return _of_policy(what)
 

@@ -103,5 +103,7 @@ def _first_ready_ns(findings: Findings) -> np.ndarray:
         rows = rows[np.lexsort((jobs["frame"][rows], jobs["release_ns"][rows]))]
         finish = np.where(jobs["finish_ns"][rows] < 0, 2**62, jobs["finish_ns"][rows])
         ahead = np.maximum.accumulate(np.concatenate([[0], finish]))[: len(rows)]
+        if not findings.problem.task_in_order[task]:
+            ahead = np.zeros(len(rows), dtype=np.int64)
         ready[rows] = np.where(ahead < 2**62, np.maximum(jobs["release_ns"][rows], ahead), -1)
     return ready

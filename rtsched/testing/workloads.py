@@ -16,7 +16,7 @@ from rtsched.problem import Problem
 from rtsched.testing.draws import uniform
 from rtsched.workload.layer import Conv, Measured
 from rtsched.workload.model import Block, Model, Subnet
-from rtsched.workload.scenario import Scenario, Task, WeightedPriority
+from rtsched.workload.scenario import Scenario, Task, TimeFactor, WeightedPriority
 
 __all__ = ["small_problems"]
 
@@ -32,7 +32,20 @@ def small_problems() -> tuple[Problem, ...]:
     -------
     tuple of Problem
     """
-    return (_plain(), _overload(), _ties(), _tiles(), _contention(), _fair(), _dynamic(), _cascade(), _switching(), _seconds())
+    return (
+        _plain(),
+        _overload(),
+        _ties(),
+        _tiles(),
+        _contention(),
+        _fair(),
+        _dynamic(),
+        _cascade(),
+        _joined(),
+        _loops(),
+        _switching(),
+        _seconds(),
+    )
 
 
 def _random(name: str, n: int) -> np.ndarray:
@@ -192,6 +205,36 @@ def _cascade() -> Problem:
         ],
         (1, 1),
         frames=16,
+    )
+
+
+def _joined() -> Problem:
+    """A child of two parents, deadlines that count from the source, times that differ from the estimates."""
+    return _compiled(
+        "joined",
+        [
+            Task(name="root", model=_chain("m0", 1), fps=14_000),
+            Task(name="left", model=_chain("m1", 2), parents=("root",), trigger=0.8),
+            Task(name="right", model=_chain("m2", 1), parents=("root",), deadline_ms=0.09, deadline_from="source"),
+            Task(name="both", model=_chain("m3", 2), parents=("left", "right"), deadline_ms=0.12, deadline_from="source"),
+            Task(name="varied", model=_chain("m4", 3), fps=12_000, time_factor=TimeFactor(sigma=0.4)),
+        ],
+        (1, 1),
+    )
+
+
+def _loops() -> Problem:
+    """A closed loop, recorded arrivals, a short backlog, frames of one task that run at once."""
+    arrivals = [0.04 * i + 0.03 * float(late) for i, late in enumerate(_random("loops", 20))]
+    return _compiled(
+        "loops",
+        [
+            Task(name="loop", model=_chain("m0", 3), outstanding=2, deadline_ms=0.15),
+            Task(name="recorded", model=_chain("m1", 2), trace=arrivals, deadline_ms=0.1),
+            Task(name="impatient", model=_chain("m2", 3), fps=40_000, max_backlog=1),
+            Task(name="parallel", model=_chain("m3", 4), fps=18_000, in_order=False, time_factor=TimeFactor(values=[0.6, 1.0, 1.7])),
+        ],
+        (1, 1),
     )
 
 

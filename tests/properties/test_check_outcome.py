@@ -87,5 +87,11 @@ def test_draws_are_those_of_the_reference(problem, seed, task, n):
     if problem.task_arrival[task] == 1:
         gaps = [reference.poisson_gap(problem, seed, task, k) for k in range(n)]
         assert np.diff(draws.root_releases(problem, seed, task, n), prepend=0).tolist() == gaps
+    if problem.task_arrival[task] == 4:
+        times = problem.trace_ns[problem.trace_first[task] : problem.trace_first[task + 1]].tolist()
+        assert draws.root_releases(problem, seed, task, n).tolist() == (times + [2**62] * n)[:n]
+    factors = draws.time_factors(problem, seed, task, frames[:, None], np.arange(3)[None])
+    expected = [[reference.time_factor(problem, seed, task, k, i) for i in range(3)] for k in range(n)]
+    assert (np.ones((n, 3)) if factors is None else factors).tolist() == expected
     assert draws.is_triggered(problem, seed, task, frames).tolist() == [reference.is_triggered(problem, seed, task, k) for k in range(n)]
     assert draws.priorities(problem, seed, task, frames).tolist() == [reference.priority(problem, seed, task, k) for k in range(n)]

@@ -9,7 +9,9 @@ from builders import once, problem_of
 from reference import roles
 
 import rtsched
+from rtsched.outcome import STATUSES
 from rtsched.policies.registry import policy_names
+from rtsched.problem import ARRIVALS
 from rtsched.testing import PolicyFault, check_policy, policy_faults, small_problems
 
 
@@ -383,6 +385,8 @@ def test_small_problems_have_what_they_are_for():
         layers = outcomes[name].layers
         alone = problems[name].costs["t_iso_ns"][layers["layer"], problems[name].option_first[layers["accelerator"]]]
         assert (layers["finish_ns"] - layers["start_ns"] > alone).sum() > 10
+    assert (outcomes["loops"].jobs["status"] == STATUSES.index("dropped")).any()
+    assert {law for problem in problems.values() for law in problem.task_arrival} == set(range(len(ARRIVALS)))
     assert all(40 <= len(outcome.jobs) <= 120 for outcome in outcomes.values())
 
 

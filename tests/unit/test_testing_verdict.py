@@ -47,7 +47,7 @@ def test_a_faulty_outcome(outcome, tmp_path):
     verdict = judge(str(tmp_path / "run.npz"))
     assert not verdict.is_sound
     lines = str(verdict).splitlines()
-    assert "FAULT  A deadline is the release plus the task's relative deadline." in lines
+    assert "FAULT  A deadline is the release, the job's own or its frame's root's, plus the task's relative deadline." in lines
     assert "       A tile runs one layer at a time." in lines
     assert lines[-2] == "1 fault found:"
     assert lines[-1].startswith("  deadline: task 'gaze' frame 0: has deadline ")
@@ -72,13 +72,20 @@ def test_a_faulty_policy(monkeypatch):
     assert "3 faults found:" in text
 
 
-def test_what_is_not_there(tmp_path):
+def test_a_policy_in_a_file(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import rtsched\n\n\nclass First(rtsched.Mapper):\n    def key(self, state, row):\n        return 0\n", encoding="utf-8"
+    )
+    verdict = judge(f"{tmp_path}/mine.py:First")
+    assert str(verdict).startswith(f"policy {tmp_path}/mine.py:First, on the problems ")
+    assert verdict.is_sound
+
+
+def test_what_is_not_there():
     with pytest.raises(rtsched.InputError, match="unknown policy 'edff'; did you mean 'edf'"):
         judge("edff")
     with pytest.raises(rtsched.InputError, match="no such file"):
         judge("run.npz")
-    with pytest.raises(rtsched.InputError, match="no such file"):
-        judge(str(tmp_path / "run"))
 
 
 def test_the_examples_of_the_page_run_and_print_what_it_says(tmp_path):
