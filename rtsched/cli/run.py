@@ -48,6 +48,7 @@ def run(
     settings: SettingsOption = None,
     json: Annotated[str | None, typer.Option(metavar="FILE", help="Write every metric as JSON; - for standard output.")] = None,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write a line per job as CSV; - for standard output.")] = None,
+    save: Annotated[str | None, typer.Option(metavar="FILE.npz", help="Write everything, with every layer: for rtsched check.")] = None,
 ) -> None:
     """Run a scenario on a platform under a policy.
 
@@ -64,14 +65,16 @@ def run(
     workload = Workload(faults, scenario, platform, {"duration_s": duration, "load": load}, settings)
     chosen = workload.policy(faults, policy)
     check_seed(faults, seed)
-    check_outputs(faults, {"--json": json, "--csv": csv}, workload.files)
+    check_outputs(faults, {"--json": json, "--csv": csv, "--save": save}, workload.files)
+    if save is not None and not save.lower().endswith(".npz"):
+        faults.add(f"--save {save}: must end in .npz")
     faults.report()
     assert chosen is not None
     shown_on = console(is_error=True)
     status = 0
     with progress(shown_on, simulated_time) as report:
         try:
-            outcome = simulate(workload.compiled, chosen, seed=seed, progress=report)
+            outcome = simulate(workload.compiled, chosen, seed=seed, layers=save is not None, progress=report)
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
         except Exception as error:
@@ -82,6 +85,8 @@ def run(
         files.write(json, [export.to_json(outcome)])
     if csv is not None:
         files.write(csv, export.to_csv(outcome))
+    if save is not None:
+        outcome.save(save)
     shown_on.print(summary(outcome))
     if status:
         raise typer.Exit(status)
