@@ -259,7 +259,7 @@ def check_backlogs(findings: Findings) -> None:
 
 def _check_backlog(findings: Findings, rows: np.ndarray, most: int) -> None:
     jobs = findings.jobs[rows]
-    release = jobs["release_ns"]
+    release, is_complete, end_ns = jobs["release_ns"], findings.outcome.is_complete, findings.outcome.end_ns
     # A job waits until it starts, which happens after the releases of an instant, or until it is dropped.
     dropped = np.sort(np.where(jobs["status"] == DROPPED, jobs["finish_ns"], 2**62)[jobs["start_ns"] < 0])
     started = np.sort(jobs["start_ns"][jobs["start_ns"] >= 0])
@@ -267,7 +267,7 @@ def _check_backlog(findings: Findings, rows: np.ndarray, most: int) -> None:
     waiting = np.searchsorted(release, release, side="right") - left
     findings.add_jobs(
         "backlog",
-        waiting > most,
+        (waiting > most) & (is_complete | (release < end_ns)),
         lambda row: f"came at {findings.jobs['release_ns'][row]:,} ns as one of more than {most} that waited to start",
         rows,
     )
