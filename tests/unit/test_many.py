@@ -55,6 +55,32 @@ def test_the_first_failure_is_reported(problem, threads):
     assert caught.value.outcome.seed == 11
 
 
+class Later(Mapper):
+    """Begins when the other run has begun; fails after 50 ms if it is told to."""
+
+    def __init__(self, mine, other):
+        self.mine, self.other = mine, other
+
+    def start(self, problem):
+        self.mine.set()
+        assert self.other.wait(10)
+        return self
+
+    def score(self, state):
+        return np.full(state.n_ready, np.nan if state.now_ns > 50_000_000 and self.fails else 0.0)
+
+
+def test_a_failure_stops_the_runs_after_it():
+    one, other = threading.Event(), threading.Event()
+    broken, sound = Later(one, other), Later(other, one)
+    broken.fails, sound.fails = True, False
+    reduced = []
+    long = rtsched.compile("vr_gaming", duration_s=20)
+    with pytest.raises(PolicyError, match=r"\(seed 5\)$"):
+        simulate_many(long, [(Policy(mapper=broken), 5), (Policy(mapper=sound), 6), ("edf", 7)], reduced.append, threads=2)
+    assert reduced == []
+
+
 def test_an_exception_of_a_policy_says_where_it_comes_from(problem):
     broken = Policy(mapper=Failing(None), name="broken")
     with pytest.raises(ValueError, match="no answer") as caught:
