@@ -12,7 +12,7 @@ import numpy as np
 
 from rtsched.platform.platform import MAX_TILES
 from rtsched.problem import ARRIVALS, COST_ROW, MAX_TIME_NS, Problem
-from rtsched.tasks import ragged
+from rtsched.tasks import MAX_PART_NS, nearest_ns, ragged
 from rtsched.workload.cascade import ancestors, cascade_faults
 from rtsched.workload.scenario import MAX_OUTSTANDING, MAX_PRIORITY, MAX_SIGMA
 from rtsched.workload.series import MAX_FACTOR
@@ -51,8 +51,8 @@ ARRAYS: Mapping[str, Shape] = {
     "task_model": Shape(INT32, ("tasks",), *CODE),
     "task_arrival": Shape(INT32, ("tasks",), 0, len(ARRIVALS) - 1),
     "task_rate_hz": Shape(FLOAT, ("tasks",), 0.0, HUGE),
-    "task_offset_ns": Shape(INT64, ("tasks",), *TIME),
-    "task_jitter_ns": Shape(INT64, ("tasks",), *TIME),
+    "task_offset_ns": Shape(INT64, ("tasks",), 0, MAX_TIME_NS // 2),
+    "task_jitter_ns": Shape(INT64, ("tasks",), 0, MAX_PART_NS),
     "task_outstanding": Shape(INT32, ("tasks",), 0, MAX_OUTSTANDING),
     "task_period_ns": Shape(INT64, ("tasks",), *TIME),
     "task_deadline_ns": Shape(INT64, ("tasks",), *TIME),
@@ -215,6 +215,8 @@ def _index_faults(problem: Problem, sizes: Mapping[str, int]) -> Iterator[str]:
         yield "efficiency: must not be empty"
     if sizes["max_tiles"] != problem.accelerator_tiles.max() or (np.diff(problem.option_first) != problem.accelerator_tiles).any():
         yield "accelerator_tiles: must agree with option_first and the columns of togo_mean_ns"
+    if problem.costs["t_iso_ns"].max() > MAX_TIME_NS:
+        yield f"costs: t_iso_ns must be at most 2**62, got {problem.costs['t_iso_ns'].max()}"
     if not (problem.costs["t_iso_ns"] > 0).any(axis=1).all():
         yield "costs: every layer must run on some option"
 
@@ -226,6 +228,12 @@ def _cascade_faults(problem: Problem) -> Iterator[str]:
         yield "parent_first: children, and only they, must have parents"
     if (problem.task_rate_hz[np.isin(law, [ARRIVALS.index("periodic"), ARRIVALS.index("poisson")])] <= 0).any():
         yield "task_rate_hz: must be above 0 for periodic and Poisson arrivals"
+    elif any(
+        jitter_ns > nearest_ns(1e9 / rate_hz)
+        for jitter_ns, rate_hz in zip(problem.task_jitter_ns.tolist(), problem.task_rate_hz.tolist(), strict=True)
+        if jitter_ns > 0 and rate_hz > 0
+    ):
+        yield "task_jitter_ns: must be at most the period"  # else releases would not ascend
     if ((problem.task_outstanding > 0) != (law == ARRIVALS.index("closed"))).any():
         yield "task_outstanding: must be above 0 for closed loops, and only for them"
     if (problem.task_outstanding * problem.task_max_backlog).any():

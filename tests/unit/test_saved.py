@@ -277,6 +277,8 @@ BREAKERS = {
     "child_task": lambda a: np.zeros_like(a),
     "ancestor_first": lambda a: a + np.arange(len(a), dtype=a.dtype),
     "task_outstanding": lambda a: a + 1,
+    "task_jitter_ns": lambda a: np.full_like(a, 2**59),
+    "task_offset_ns": lambda a: a + 2**62,
     "factor_sigma": lambda a: a - 1,
     "trace_first": lambda a: np.arange(len(a), dtype=a.dtype),
     "task_in_order": lambda a: a.astype(np.int8),
@@ -304,6 +306,13 @@ def test_costs_that_run_nowhere(members, outcome, tmp_path):
     costs["t_iso_ns"] = 0
     content = {**members, "problem/costs.npy": npy(costs)}
     assert "problem/costs: every layer must run on some option" in refusal(packed(tmp_path / "a.npz", content))
+
+
+def test_costs_beyond_the_clock(members, outcome, tmp_path):
+    costs = outcome.problem.costs.copy()
+    costs["t_iso_ns"][0] = 2**62 + 1
+    content = {**members, "problem/costs.npy": npy(costs)}
+    assert "problem/costs: t_iso_ns must be at most 2**62" in refusal(packed(tmp_path / "a.npz", content))
 
 
 @pytest.mark.parametrize(
