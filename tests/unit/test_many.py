@@ -1,6 +1,5 @@
 """Many runs side by side: order, failures, interruption."""
 
-import threading
 from _thread import interrupt_main
 
 import numpy as np
@@ -90,22 +89,23 @@ def test_an_exception_of_a_policy_says_where_it_comes_from(problem):
 
 def test_ctrl_c_keeps_what_is_finished(problem):
     long = rtsched.compile("vr_gaming", duration_s=1e5)
-    finished = threading.Event()
 
     def reduce(outcome):
         return outcome.seed
 
-    def progress(n_done, n_jobs):
-        finished.set()
+    def interrupt(n_done, n_jobs):
         interrupt_main()
 
+    def interrupt_later(n_done, n_jobs):
+        if n_done:
+            interrupt_main()
+
     with pytest.raises(ManyInterrupted) as caught:
-        simulate_many(long, [("edf", 0), ("edf", 1), ("edf", 2)], reduce, threads=2, progress=progress)
-    assert finished.is_set()
+        simulate_many(long, [("edf", 0), ("edf", 1), ("edf", 2)], reduce, threads=2, progress=interrupt)
     assert caught.value.results == [None, None, None]
 
     with pytest.raises(ManyInterrupted) as caught:
-        simulate_many(problem, [("edf", seed) for seed in range(100_000)], reduce, threads=2, progress=progress)
+        simulate_many(problem, [("edf", seed) for seed in range(100_000)], reduce, threads=2, progress=interrupt_later)
     results = caught.value.results
     n_done = sum(one is not None for one in results)
     assert 0 < n_done < 100_000
