@@ -36,7 +36,7 @@ from rtsched.workload.layer import (
     Softmax,
 )
 from rtsched.workload.model import Block, Model, Subnet
-from rtsched.workload.scenario import Scenario, Task, WeightedPriority
+from rtsched.workload.scenario import Scenario, Task, TimeFactor, WeightedPriority
 
 __all__ = [
     "Accelerator",
@@ -77,6 +77,7 @@ __all__ = [
     "Subnet",
     "TableCost",
     "Task",
+    "TimeFactor",
     "Tuner",
     "WeightedPriority",
     "__version__",

@@ -85,7 +85,7 @@ _ALL = (
         "mean_tardiness_ns", "ns", "less", "mean of max(0, finish - deadline) of finished jobs", attrgetter("overall_mean_tardiness_ns")
     ),
     Scalar("max_lateness_ns", "ns", "less", "largest finish - deadline of a finished job", attrgetter("overall_max_lateness_ns")),
-    Scalar("drops", "jobs", "less", "jobs that the policy gave up", partial(_jobs, "dropped")),
+    Scalar("drops", "jobs", "less", "jobs that the policy gave up or a full backlog pushed out", partial(_jobs, "dropped")),
     Scalar("unfinished", "jobs", "less", "jobs that the end of the run cut", partial(_jobs, "unfinished")),
     Scalar("suppressed", "jobs", "less", "jobs never released because a parent was dropped or cut", partial(_jobs, "suppressed")),
     Scalar("preemptions", "", "less", "times that a job waited between two layers", _preemptions),
