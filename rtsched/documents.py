@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from rtsched._yaml import Node, Place, Step, compose, resolve, short
-from rtsched.errors import Fault, FaultsError, InputError
+from rtsched._yaml import Node, Place, Step, compose, resolve
+from rtsched.errors import Fault, FaultsError, InputError, reason_of, short
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -256,8 +256,7 @@ def _read_bytes(path: Path, file: str) -> bytes:
     except FileNotFoundError:
         raise InputError(f"{file}: no such file{hint(path.name, _siblings(path))}") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{file}: cannot be read: {reason[:1].lower()}{reason[1:]}") from error
+        raise InputError(f"{file}: cannot be read: {reason_of(error)}") from error
     if len(data) > MAX_BYTES:
         raise InputError(f"{file}: is larger than {MAX_BYTES // 1_000_000} MB")
     return data

@@ -16,15 +16,15 @@ from typing import Any, NoReturn
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from rtsched._yaml import Node, Step, compose, short
+from rtsched._yaml import Node, Step, compose
 from rtsched.documents import explain, hint, path_text
-from rtsched.errors import Fault, FaultsError, InputError
+from rtsched.errors import Fault, FaultsError, InputError, short
 from rtsched.library import platform_reference, resolve_models
 from rtsched.platform.platform import Platform
 from rtsched.policies.registry import ROLES
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["Setting", "Settings", "change_platform", "change_scenario"]
+__all__ = ["Override", "Settings", "change_platform", "change_scenario"]
 
 ROOMS = ("scenario", "platform", *ROLES)
 """What a path may begin with."""
@@ -35,7 +35,7 @@ _PLACE = re.compile(r"^value:\d+:\d+:? ")
 
 
 @dataclass(frozen=True)
-class Setting:
+class Override:
     """One value that replaces another.
 
     Attributes
@@ -69,14 +69,14 @@ class Settings:
 
     Attributes
     ----------
-    of_scenario, of_platform, of_policy : tuple of Setting
+    of_scenario, of_platform, of_policy : tuple of Override
     faults : tuple of str
         Of settings that could not be read; whoever applies the others reports them.
     """
 
-    of_scenario: tuple[Setting, ...] = ()
-    of_platform: tuple[Setting, ...] = ()
-    of_policy: tuple[Setting, ...] = ()
+    of_scenario: tuple[Override, ...] = ()
+    of_platform: tuple[Override, ...] = ()
+    of_policy: tuple[Override, ...] = ()
     faults: tuple[str, ...] = ()
 
     @classmethod
@@ -89,7 +89,7 @@ class Settings:
             ``PATH=VALUE``; the value is a YAML 1.2 scalar, list or mapping.
         """
         faults: list[str] = []
-        found: list[Setting] = []
+        found: list[Override] = []
         for text in texts:
             path, equals, value = text.partition("=")
             label = f"--set {short(text)}"
@@ -99,7 +99,7 @@ class Settings:
                 faults.append(f"{label}: has no value; null stands for none")
             else:
                 try:
-                    found.append(Setting(path.strip(), compose(value.encode("utf-8", "surrogateescape"), "value"), label))
+                    found.append(Override(path.strip(), compose(value.encode("utf-8", "surrogateescape"), "value"), label))
                 except InputError as error:
                     faults += [f"{label}: {_PLACE.sub('', fault)}" for fault in error.faults]
         return cls._sorted(found, faults)
@@ -120,12 +120,12 @@ class Settings:
             return cls(faults=(f"settings must map paths to values, got {settings!r:.60}",))
         faults = [f"settings: a path must be text, got {path!r:.60}" for path in settings if not isinstance(path, str)]
         texts = {path: value for path, value in settings.items() if isinstance(path, str)}
-        found = [Setting(path, _node(_plain(value)), f"settings[{short(repr(path))}]") for path, value in texts.items()]
+        found = [Override(path, _node(_plain(value)), f"settings[{short(repr(path))}]") for path, value in texts.items()]
         return cls._sorted(found, faults)
 
     @classmethod
-    def _sorted(cls, settings: Iterable[Setting], faults: list[str]) -> Settings:
-        chosen: dict[str, list[Setting]] = {"scenario": [], "platform": [], "policy": []}
+    def _sorted(cls, settings: Iterable[Override], faults: list[str]) -> Settings:
+        chosen: dict[str, list[Override]] = {"scenario": [], "platform": [], "policy": []}
         for one in settings:
             if one.room not in ROOMS:
                 faults.append(f"{one.label}: a path begins with {', '.join(ROOMS[:-1])} or {ROOMS[-1]}{hint(one.room, ROOMS)}")
@@ -209,10 +209,10 @@ class _Change:
     Only what lies on the way to a new value is taken apart; the rest keeps its objects, so that no file is read again.
     """
 
-    def __init__(self, original: Any, settings: Iterable[Setting]) -> None:
+    def __init__(self, original: Any, settings: Iterable[Override]) -> None:
         self._model = type(original)
         self._tree: Any = _opened(original)
-        self._placed: dict[Steps, Setting] = {}
+        self._placed: dict[Steps, Override] = {}
         self._faults: list[str] = []
         for one in settings:
             try:
@@ -220,7 +220,7 @@ class _Change:
             except FaultsError as error:
                 self._faults.append(f"{one.label}: {error}")
 
-    def _place(self, setting: Setting) -> None:
+    def _place(self, setting: Override) -> None:
         around = self._tree
         steps: Steps = ()
         todo: Steps = setting.steps

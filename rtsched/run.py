@@ -18,12 +18,12 @@ from rtsched.inputs import load_inputs
 from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, Outcome
 from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
-from rtsched.policies.registry import configure, load_policy
+from rtsched.policies.registry import ROLES, configure, load_policy
 from rtsched.policies.roles import Policy
 from rtsched.problem import Problem
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["Interrupted", "compile", "run", "simulate"]
+__all__ = ["Interrupted", "check_seed", "compile", "run", "sha256_of", "simulate"]
 
 JOB_RECORD = np.dtype(
     [
@@ -186,8 +186,7 @@ def run(
     InputError, PolicyError, Interrupted
         As for `simulate`.
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-        raise InputError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
+    check_seed(seed)
     chosen = load_policy(policy)
     # Before anything runs: what a role changes in itself must not show.
     provenance = _provenance(problem, chosen, int(seed))
@@ -208,11 +207,22 @@ def run(
     return _outcome(engine, problem, provenance)
 
 
+def check_seed(seed: int) -> None:
+    """Refuse what is no integer from 0 to 2**64 - 1."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+        raise InputError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r:.60}")
+
+
+def sha256_of(text: str) -> str:
+    """SHA-256 as hexadecimal digits; text may hold what UTF-8 has not, such as parts of the names of files."""
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
 def _engine(problem: Problem, policy: Policy, seed: int, layers: bool) -> Engine:
     """Start each role once, however many places it takes in the policy."""
     started: dict[int, Any] = {}
     states: dict[str, Any] = {}
-    for place in ("mapper", "dropper", "selector", "regulator", "tuner"):
+    for place in ROLES:
         role = getattr(policy, place)
         if role is not None and id(role) not in started:
             started[id(role)] = role.start(problem)
@@ -282,12 +292,11 @@ def _layers(records: np.ndarray, uids: np.ndarray) -> np.ndarray:
 
 
 def _provenance(problem: Problem, policy: Policy, seed: int) -> dict[str, Any]:
-    inputs = hashlib.sha256(f"{problem.digest} {policy!r} {seed}".encode()).hexdigest()
     return {
         "version": __version__,
         "scenario": problem.scenario_name,
         "platform": problem.platform_name,
         "policy": policy.name,
         "seed": seed,
-        "inputs_sha256": inputs,
+        "inputs_sha256": sha256_of(f"{problem.digest} {policy!r} {seed}"),
     }

@@ -22,7 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from rtsched.cost.table import TableCost
-from rtsched.errors import InputError
+from rtsched.errors import InputError, reason_of
 from rtsched.integrity import ARRAYS, FLOAT, INT64, Shape, problem_faults, shape_fault
 from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, STATUSES, Outcome
 from rtsched.platform.platform import Platform
@@ -209,8 +209,7 @@ def _members(path: str) -> _Members:
                 _check_list(path, listed, status.st_size)
                 return _Members(path, {one.filename: archive.read(one) for one in listed})
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"{path or repr('')}: cannot be read: {reason[:1].lower()}{reason[1:]}") from error
+        raise InputError(f"{path or repr('')}: cannot be read: {reason_of(error)}") from error
     except InputError:
         raise
     except UNREADABLE as error:

@@ -22,8 +22,6 @@ __all__ = [
     "SettingsOption",
     "Workload",
     "check_outputs",
-    "check_seed",
-    "short",
 ]
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A built-in name, a YAML file, or package:NAME/path/inside.")]
@@ -105,12 +103,6 @@ class Workload:
         return self.problem
 
 
-def check_seed(faults: FaultList, seed: int) -> None:
-    """Note a seed that is out of range."""
-    if not 0 <= seed < 2**64:
-        faults.add(f"seed must be an integer from 0 to 2**64 - 1, got {short(str(seed))}")
-
-
 def check_outputs(faults: FaultList, outputs: Mapping[str, str | None], inputs: Mapping[str, str]) -> None:
     """Note what cannot be written, or would overwrite an input or another output.
 
@@ -136,11 +128,6 @@ def check_outputs(faults: FaultList, outputs: Mapping[str, str | None], inputs: 
         else:
             faults.of(check_writable, path)
             written[place] = option
-
-
-def short(text: str) -> str:
-    """Shorten what a user typed to what a message can show."""
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _tables(problem: Problem) -> dict[str, str]:

@@ -15,10 +15,9 @@ from rtsched.cli._inputs import (
     SettingsOption,
     Workload,
     check_outputs,
-    short,
 )
 from rtsched.cli._program import INTERRUPTED, complain
-from rtsched.errors import FaultList, InputError
+from rtsched.errors import FaultList, InputError, short
 
 if TYPE_CHECKING:
     from rtsched.study.compare import Comparison
@@ -122,7 +121,7 @@ def _seeds(text: str) -> int | Sequence[int]:
         if not seeds:
             raise InputError(f"--seeds: {short(part)} holds no seed; the smaller one comes first")
         if seeds.stop - seeds.start > MAX_SEEDS - len(found):
-            raise InputError(f"seeds: must be 1 to {MAX_SEEDS} of them, got {short(repr(text))}")
+            raise InputError(f"--seeds: must be 1 to {MAX_SEEDS} of them, got {short(repr(text))}")
         found += seeds
     return found
 

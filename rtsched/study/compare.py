@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +17,7 @@ from rtsched.metrics import SCALARS
 from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
 from rtsched.problem import Problem
-from rtsched.run import compile
+from rtsched.run import compile, sha256_of
 from rtsched.study.intervals import EQUAL, Estimates, mean_intervals
 from rtsched.study.many import ManyInterrupted, check_threads, simulate_many
 from rtsched.study.plan import Plan, plan
@@ -279,10 +278,6 @@ def _provenance(problem: Problem, plan: Plan, seeds: tuple[int, ...]) -> dict[st
         "scenario": problem.scenario_name,
         "platform": problem.platform_name,
         "problem_sha256": problem.digest,
-        "policies": [{"policy": one.name, "policy_sha256": _sha256(repr(one))} for one in plan.policies],
-        "inputs_sha256": _sha256("\n".join(made_of)),
+        "policies": [{"policy": one.name, "policy_sha256": sha256_of(repr(one))} for one in plan.policies],
+        "inputs_sha256": sha256_of("\n".join(made_of)),
     }
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()

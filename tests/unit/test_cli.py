@@ -65,7 +65,9 @@ def test_without_a_command_there_is_help(arguments):
     assert "completion" not in result.stdout
 
 
-@pytest.mark.parametrize("command", [("run",), ("compare",), ("list",), ("show",), ("schema",), ("import",), ("import", "onnx")])
+@pytest.mark.parametrize(
+    "command", [("run",), ("compare",), ("check",), ("list",), ("show",), ("schema",), ("import",), ("import", "onnx")]
+)
 def test_help_of_commands_fits_a_terminal(command):
     result = invoke(*command, "--help")
     assert result.exit_code == 0
@@ -388,7 +390,7 @@ def test_seeds_of_a_comparison(text, seeds):
         (("--seeds", "1-"), ["--seeds: must be a number of seeds, or seeds as 5-24 or 1,2,9; got '1-'"]),
         (("--seeds", "7-3"), ["--seeds: 7-3 holds no seed; the smaller one comes first"]),
         (("--seeds", "1-3,2"), ["seeds: 2 is there twice"]),
-        (("--seeds", "1-99999999999"), ["seeds: must be 1 to 100000 of them, got '1-99999999999'"]),
+        (("--seeds", "1-99999999999"), ["--seeds: must be 1 to 100000 of them, got '1-99999999999'"]),
         (("--seeds", f"{2**64},1"), [f"seeds: each must be an integer from 0 to 2**64 - 1, got {2**64}"]),
         (("-P", " , "), ["policies: name at least one to compare"]),
         (("-P", "edf,edf"), ["policies: 'edf' is there twice; names must differ"]),

@@ -690,7 +690,7 @@ def test_files_that_are_no_models(tmp_path: Path, content: bytes | None, message
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+    with pytest.raises(InputError, match="cannot be read: is a directory"):
         load_onnx(tmp_path)
 
 
