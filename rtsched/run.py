@@ -208,7 +208,12 @@ def run(
 
 
 def check_seed(seed: int) -> None:
-    """Refuse what is no integer from 0 to 2**64 - 1."""
+    """Refuse what is no integer from 0 to 2**64 - 1.
+
+    Raises
+    ------
+    InputError
+    """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
         raise InputError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r:.60}")
 

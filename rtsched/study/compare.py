@@ -225,9 +225,9 @@ def compare_problem(
         return [one.of(outcome.metrics) for one in scalars]
 
     # Seed by seed, so that an interrupted comparison has whole seeds.
-    jobs = [(policy, seed) for seed in plan.seeds for policy in plan.policies]
+    runs = [(policy, seed) for seed in plan.seeds for policy in plan.policies]
     try:
-        results = simulate_many(problem, jobs, reduce, threads=threads, progress=progress)
+        results = simulate_many(problem, runs, reduce, threads=threads, progress=progress)
     except ManyInterrupted as interruption:
         found: list[list[float] | None] = interruption.results
         size = len(plan.policies)

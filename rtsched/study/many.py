@@ -37,7 +37,7 @@ def available_cpus() -> int:
 
 def simulate_many(
     problem: Problem,
-    jobs: Sequence[tuple[Any, int]],
+    runs: Sequence[tuple[Any, int]],
     reduce: Callable[[Outcome], ResultT],
     *,
     threads: int | None = None,
@@ -51,7 +51,7 @@ def simulate_many(
     Parameters
     ----------
     problem : Problem
-    jobs : sequence of (policy, seed)
+    runs : sequence of (policy, seed)
         As for `run`.
     reduce : callable
         Turns an outcome into what is kept of it, in the thread that made it.
@@ -63,18 +63,18 @@ def simulate_many(
     Returns
     -------
     list
-        What `reduce` returned, in the order of `jobs`.
+        What `reduce` returned, in the order of `runs`.
 
     Raises
     ------
     InputError, PolicyError
-        As for `run`, of the first job that fails; names its seed.
+        As for `run`, of the first run that fails; names its seed.
     ManyInterrupted
         Ctrl-C; carries the results so far.
     """
     check_threads(threads)
-    batch = _Batch(problem, jobs, reduce)
-    n_threads = min(threads or available_cpus(), len(jobs))
+    batch = _Batch(problem, runs, reduce)
+    n_threads = min(threads or available_cpus(), len(runs))
     with ThreadPoolExecutor(max(n_threads, 1), thread_name_prefix="rtsched") as pool:
         waiting = set()
         try:
@@ -82,7 +82,7 @@ def simulate_many(
             while waiting:
                 _, waiting = wait(waiting, timeout=WAIT_S)
                 if progress is not None:
-                    progress(len(batch.finished), len(jobs))
+                    progress(len(batch.finished), len(runs))
         except BaseException as error:  # Ctrl-C, or what progress raises
             batch.is_stopped = True
             wait(waiting)
@@ -95,23 +95,23 @@ def simulate_many(
 
 
 class _Batch:
-    """Jobs that several threads take one after the other."""
+    """Runs that several threads take one after the other."""
 
-    def __init__(self, problem: Problem, jobs: Sequence[tuple[Any, int]], reduce: Callable[[Outcome], Any]) -> None:
+    def __init__(self, problem: Problem, runs: Sequence[tuple[Any, int]], reduce: Callable[[Outcome], Any]) -> None:
         self._problem = problem
-        self._jobs = jobs
+        self._runs = runs
         self._reduce = reduce
         self._next = itertools.count()  # its next() is atomic
-        self.results: list[Any] = [None] * len(jobs)
+        self.results: list[Any] = [None] * len(runs)
         self.failures: dict[int, BaseException] = {}
         self.finished: list[int] = []
         self.is_stopped = False
 
     def work(self) -> None:
-        """Run jobs until none is left."""
+        """Take runs until none is left."""
         while not self.is_stopped and not self.failures:
             place = next(self._next)
-            if place >= len(self._jobs):
+            if place >= len(self._runs):
                 return
             try:
                 self._run(place)
@@ -119,10 +119,10 @@ class _Batch:
                 self.failures[place] = error
 
     def _run(self, place: int) -> None:
-        policy, seed = self._jobs[place]
+        policy, seed = self._runs[place]
 
         def stop() -> bool:
-            # An earlier job goes on, so that the first failure is the same for any number of threads.
+            # An earlier run goes on, so that the first failure is the same for any number of threads.
             return self.is_stopped or any(failed < place for failed in tuple(self.failures))
 
         try:
@@ -140,6 +140,11 @@ class _Batch:
 
 
 def check_threads(threads: int | None) -> None:
-    """Refuse a number of threads below 1."""
+    """Refuse a number of threads below 1.
+
+    Raises
+    ------
+    InputError
+    """
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise InputError(f"threads: must be at least 1, got {threads!r:.60}")
