@@ -22,6 +22,7 @@ from rtsched.problem import Problem
 from rtsched.run import Interrupted, compile, run, simulate
 from rtsched.saved import load_outcome
 from rtsched.study.compare import Comparison, ComparisonInterrupted, compare
+from rtsched.study.task_sets import uunifast
 from rtsched.workload.layer import (
     Conv,
     Elementwise,
@@ -90,4 +91,5 @@ __all__ = [
     "load_scenario",
     "run",
     "simulate",
+    "uunifast",
 ]
