@@ -122,7 +122,7 @@ def test_the_example_scenario_runs_on_the_example_board(tmp_path):
     for policy in ("fcfs", "edf"):
         outcome = rtsched.run(problem, policy)
         assert outcome.is_complete
-        assert set(outcome.jobs["task"]) == {0, 1, 2, 3}
+        assert set(outcome.jobs["task"]) == set(range(problem.n_tasks))
 
 
 @pytest.mark.parametrize("file", ["pyproject.toml", "setup.py", "rtsched_sample/native.pyx"])
