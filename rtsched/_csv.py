@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rtsched.errors import InputError, reason_of
+from rtsched.errors import InputError, reason_of, short
 
 __all__ = ["RangeError", "Row", "capped", "csv_rows", "number", "rounded", "shown", "unknown"]
 
@@ -88,7 +88,7 @@ def shown(value: Any) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         return "nothing"
     text = value.strip() if isinstance(value, str) else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return short(text)
 
 
 def capped(faults: list[str], source: str) -> list[str]:
