@@ -1,5 +1,6 @@
 """Many runs side by side: order, failures, interruption."""
 
+import threading
 from _thread import interrupt_main
 
 import numpy as np
