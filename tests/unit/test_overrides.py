@@ -76,7 +76,7 @@ def test_files_start_from_the_folder_of_the_file_that_is_changed(tmp_path):
     shutil.copy(folder / "board.yaml", folder / "second.yaml")
     (folder / "net.yaml").write_text("{name: eyes, layers: [{kind: measured, name: stem}]}")
     problem = compiled(
-        "scenario.tasks.eyes.fps=30",
+        "scenario.tasks.camera.fps=30",
         "scenario.tasks.eyes.model=net.yaml",
         "scenario.platform=second.yaml",
         "platform.accelerators.npu.tiles=1",
@@ -86,7 +86,7 @@ def test_files_start_from_the_folder_of_the_file_that_is_changed(tmp_path):
     npu, dsp = problem.platform.accelerators
     assert (npu.cost.table.source, dsp.cost.table.source) == (str(folder / "costs.csv"), str(folder / "other.csv"))
     assert problem.scenario.platform == str(folder / "second.yaml")
-    assert [layer.name for layer in problem.scenario.tasks[0].model.layers] == ["stem"]
+    assert [layer.name for layer in problem.scenario.tasks[1].model.layers] == ["stem"]
 
 
 @pytest.mark.parametrize(
