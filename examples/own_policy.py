@@ -9,6 +9,7 @@ from pathlib import Path
 
 import rtsched
 from rtsched.policies.registry import configure
+from rtsched.testing import check_policy
 
 SCENARIO = Path(__file__).with_name("drone.yaml")
 
@@ -36,6 +37,7 @@ def show(outcome: rtsched.Outcome, what: str) -> None:
 
 def main() -> None:
     """Run the policy with several settings; its ends are two built-in policies."""
+    check_policy(head_start())  # complains when the policy does not keep the contract of its role
     problem = rtsched.compile(SCENARIO, duration_s=1)
     show(rtsched.run(problem, "edf"), "edf")
     for head_start_ms in (0, 5, 12, 20, 1000):
