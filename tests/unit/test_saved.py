@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import zipfile
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -344,3 +344,29 @@ def test_the_page_names_every_member_and_its_example_runs(tmp_path):
         assert f"`{name}`" in described or f"`{name}`'s" in described
     (code,) = re.findall(r"^```python\n(.*?)^```$", described, flags=re.MULTILINE | re.DOTALL)
     subprocess.run([sys.executable, "-P", "-W", "error", "-c", code], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("end_ns", 2**62, "duration_ns, end_ns: must be 1 <= duration <= end <= 2**61"),
+        ("regroup_ns", 2**62, "regroup_ns: must be from 0 to 2**60"),
+        ("task_rate_hz", 1e300, "task_rate_hz: must lie between 0 and 1e+09"),
+        ("task_offset_ns", 2**62, "task_offset_ns: must lie between 0 and"),
+        ("task_deadline_ns", 2**62, "task_deadline_ns: must lie between 0 and"),
+        ("costs", 2**62, "costs: t_iso_ns must be at most 2**61"),
+    ],
+)
+def test_times_that_would_stop_or_overflow_the_clock(outcome, name, value, fault):
+    changed = value
+    if isinstance(getattr(outcome.problem, name), np.ndarray):
+        changed = getattr(outcome.problem, name).copy()
+        (changed["t_iso_ns"] if name == "costs" else changed)[0] = value
+    assert [one[: len(fault)] for one in integrity.problem_faults(replace(outcome.problem, **{name: changed}))] == [fault]
+
+
+def test_the_smallest_factor_comes_back(tmp_path):
+    task = once("tiny", "m", 1, deadline_ns=10, time_factor={"values": [5e-324]})
+    outcome = rtsched.run(problem_of([task], {"m": [[10]]}), layers=True)
+    outcome.save(tmp_path / "a.npz")
+    assert_equal(rtsched.load_outcome(tmp_path / "a.npz"), outcome)
