@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from rtsched._files import open_regular
 from rtsched._yaml import Node, Place, Step, compose, resolve
 from rtsched.errors import Fault, FaultsError, InputError, reason_of, short
 
@@ -251,7 +252,7 @@ def path_text(path: Steps) -> str:
 
 def _read_bytes(path: Path, file: str) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise InputError(f"{file}: no such file{hint(path.name, _siblings(path))}") from None

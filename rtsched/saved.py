@@ -11,7 +11,6 @@ import io
 import json
 import math
 import os
-import stat
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from rtsched._files import open_regular
 from rtsched.cost.table import TableCost
 from rtsched.errors import InputError, reason_of
 from rtsched.integrity import ARRAYS, FLOAT, INT64, Shape, problem_faults, shape_fault
@@ -200,13 +200,11 @@ def _outside(name: str, codes: np.ndarray, bound: int) -> list[str]:
 def _members(path: str) -> _Members:
     """Read the archive whole; its members together are never larger than the file, which keeps zip bombs out."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise InputError(f"{path}: must be a regular file")
+        with open_regular(path) as file:
+            n_bytes = os.fstat(file.fileno()).st_size
             with zipfile.ZipFile(file) as archive:
                 listed = archive.infolist()
-                _check_list(path, listed, status.st_size)
+                _check_list(path, listed, n_bytes)
                 return _Members(path, {one.filename: archive.read(one) for one in listed})
     except OSError as error:
         raise InputError(f"{path or repr('')}: cannot be read: {reason_of(error)}") from error

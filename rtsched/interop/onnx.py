@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
+from rtsched._files import open_regular
 from rtsched.errors import InputError, reason_of
 from rtsched.interop.onnx_operators import UnmappedError, translate
 from rtsched.interop.onnx_shapes import GraphError, Node, UnknownShapeError, UnsupportedNodeError, activation, label, walk
@@ -133,7 +134,8 @@ def _parsed(path: Path) -> onnx.ModelProto:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError("is larger than 2 GiB, which no ONNX file can be")
-        data = path.read_bytes()
+        with open_regular(path) as file:
+            data = file.read()
     except FileNotFoundError:
         raise InputError("no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path

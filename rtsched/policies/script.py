@@ -14,6 +14,7 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
+from rtsched._files import open_regular
 from rtsched.documents import hint
 from rtsched.errors import InputError, reason_of
 from rtsched.policies.installed import cause
@@ -89,7 +90,8 @@ def _told(path: Path) -> Iterator[None]:
 
 def _compiled(path: Path) -> Any:
     try:
-        source = path.read_bytes()
+        with open_regular(path) as file:
+            source = file.read()
     except FileNotFoundError:
         siblings = [one.name for one in path.parent.glob(f"*{SUFFIX}")]
         raise InputError(f"{path}: no such file{hint(path.name, siblings)}") from None

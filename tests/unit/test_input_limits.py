@@ -18,10 +18,11 @@ from rtsched.cost.model import Costs, LayerKey, LayerTable
 from rtsched.cost.rows import read_csv, read_rows
 from rtsched.cost.table import CostTable
 from rtsched.errors import FaultsError, InputError, repeated_names
-from rtsched.library import load_model, locate
+from rtsched.library import load_model, load_platform, locate
 from rtsched.platform.platform import Memory
 from rtsched.policies.registry import load_policy
 from rtsched.policies.roles import Dropper, Mapper, Policy
+from rtsched.saved import load_outcome
 from rtsched.workload.cascade import MAX_DEPTH
 from rtsched.workload.layer import Conv, Gemm, Measured
 from rtsched.workload.model import Model
@@ -180,6 +181,16 @@ def test_cells_start_where_the_csv_module_sees_them():
         firsts = [(line + ",")[start - 1] for start in starts]
         assert all(first in ('"', (cell or ",")[0]) for first, cell in zip(firsts, cells, strict=True)), line
     assert n_read > 5_000
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "py", "onnx", "npz"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, suffix):
+    load = {"yaml": load_platform, "py": lambda path: load_policy(f"{path}:X"), "onnx": load_model, "npz": load_outcome}[suffix]
+    fifo, endless = tmp_path / f"fifo.{suffix}", tmp_path / f"endless.{suffix}"
+    os.mkfifo(fifo)
+    endless.symlink_to("/dev/zero")
+    for path in (fifo, endless):
+        assert faults_of(load, str(path)) == [f"{path}: cannot be read: must be a regular file"]
 
 
 def test_tables_are_regular_files_of_some_size(tmp_path, monkeypatch):
