@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from rtsched.errors import InputError, PolicyError
@@ -18,6 +19,9 @@ __all__ = ["ManyInterrupted", "available_cpus", "check_threads", "simulate_many"
 
 WAIT_S = 0.05
 """Wall time between two looks at the progress."""
+
+GRACE_S = 5.0
+"""Wall time that runs have to end after Ctrl-C; the engine needs some 10 ms, a Python role that does not return is left behind."""
 
 ResultT = TypeVar("ResultT")
 
@@ -70,25 +74,29 @@ def simulate_many(
     InputError, PolicyError
         As for `run`, of the first run that fails; names its seed.
     ManyInterrupted
-        Ctrl-C; carries the results so far.
+        Ctrl-C; carries the results so far. A Python role that does not return within `GRACE_S` is left behind in its thread.
     """
     check_threads(threads)
     batch = _Batch(problem, runs, reduce)
-    n_threads = min(threads or available_cpus(), len(runs))
-    with ThreadPoolExecutor(max(n_threads, 1), thread_name_prefix="rtsched") as pool:
-        waiting = set()
-        try:
-            waiting |= {pool.submit(batch.work) for _ in range(n_threads)}
-            while waiting:
-                _, waiting = wait(waiting, timeout=WAIT_S)
-                if progress is not None:
-                    progress(len(batch.finished), len(runs))
-        except BaseException as error:  # Ctrl-C, or what progress raises
-            batch.is_stopped = True
-            wait(waiting)
-            if isinstance(error, KeyboardInterrupt):
-                raise ManyInterrupted(batch.results) from None
-            raise
+    # Daemons, so that the process can end although a Python role never returns.
+    started: list[threading.Thread] = []
+    try:
+        for i in range(min(threads or available_cpus(), len(runs))):
+            worker = threading.Thread(target=batch.work, name=f"rtsched-{i}", daemon=True)
+            worker.start()
+            started.append(worker)
+        while alive := [worker for worker in started if worker.is_alive()]:
+            alive[0].join(WAIT_S)
+            if progress is not None:
+                progress(len(batch.finished), len(runs))
+    except BaseException as error:  # Ctrl-C, what progress raises, or no more threads
+        batch.is_stopped = True
+        given_up = time.monotonic() + GRACE_S
+        for worker in started:
+            worker.join(max(0.0, given_up - time.monotonic()))
+        if isinstance(error, KeyboardInterrupt):
+            raise ManyInterrupted(list(batch.results)) from None
+        raise
     if batch.failures:
         raise batch.failures[min(batch.failures)]
     return batch.results
@@ -131,7 +139,7 @@ class _Batch:
             failure = PolicyError(f"{error} (seed {seed})")
             failure.outcome = error.outcome
             raise failure from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             error.add_note(f"in the run with policy {load_policy(policy).name!r} and seed {seed}")
             raise
         if outcome.is_complete:

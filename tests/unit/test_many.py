@@ -125,3 +125,36 @@ def test_threads():
     assert available_cpus() >= 1
     with pytest.raises(InputError, match="threads: must be at least 1, got 0"):
         simulate_many(None, [], len, threads=0)
+
+
+class Stuck(Mapper):
+    """Never answers until it is told to, so that tests leave no thread behind."""
+
+    def __init__(self, released):
+        self.released = released
+
+    def score(self, state):
+        self.released.wait()
+        return np.zeros(state.n_ready)
+
+
+def test_ctrl_c_leaves_a_policy_behind_that_never_answers(problem, monkeypatch):
+    monkeypatch.setattr("rtsched.study.many.GRACE_S", 0.1)
+    released = threading.Event()
+
+    def progress(n_done, n_jobs):
+        if n_done == 1:
+            interrupt_main()
+
+    stuck = Policy(mapper=Stuck(released), name="stuck")
+    try:
+        with pytest.raises(ManyInterrupted) as caught:
+            simulate_many(problem, [("edf", 4), (stuck, 0)], lambda outcome: outcome.seed, threads=2, progress=progress)
+        assert caught.value.results == [4, None]
+        left = [thread for thread in threading.enumerate() if thread.name.startswith("rtsched-")]
+        assert left
+        assert all(thread.daemon for thread in left)
+    finally:
+        released.set()
+        for thread in left:
+            thread.join()
