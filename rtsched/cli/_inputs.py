@@ -13,6 +13,7 @@ from rtsched.errors import FaultList, InputError
 if TYPE_CHECKING:
     from rtsched.policies.roles import Policy
     from rtsched.problem import Problem
+    from rtsched.workload.scenario import Scenario
 
 __all__ = [
     "DurationOption",
@@ -80,7 +81,7 @@ class Workload:
         own = self.problem.scenario.platform if platform is None and self.problem is not None else platform
         self.files = {place: what for ref, what in ((scenario, "the scenario"), (own, "the platform")) for place in _places(ref, YAML)}
         if self.problem is not None:
-            self.files |= _tables(self.problem)
+            self.files |= {**_tables(self.problem), **_series(self.problem.scenario)}
 
     def policy(self, faults: FaultList, name: str) -> Policy | None:
         """Load a policy and change its settings; None when there are faults."""
@@ -139,6 +140,14 @@ def _tables(problem: Problem) -> dict[str, str]:
         for one in problem.platform.accelerators
         if isinstance(one.cost, TableCost) and one.cost.file is not None
     }
+
+
+def _series(scenario: Scenario) -> dict[str, str]:
+    """The real paths of recorded arrivals and factors."""
+    factors = {"the scenario": scenario.time_factor, **{f"task {task.name!r}": task.time_factor for task in scenario.tasks}}
+    found = {f"the trace of task {task.name!r}": task.trace for task in scenario.tasks}
+    found |= {f"the time factors of {owner}": one.values for owner, one in factors.items() if one is not None}
+    return {series.path: what for what, series in found.items() if series is not None and series.path}
 
 
 def _places(ref: str | None, suffixes: tuple[str, ...]) -> list[str]:

@@ -17,7 +17,7 @@ from rtsched.cli._inputs import (
     check_outputs,
 )
 from rtsched.cli._program import INTERRUPTED, complain
-from rtsched.errors import FaultList, InputError, short
+from rtsched.errors import FaultList, InputError, PolicyError, short
 
 if TYPE_CHECKING:
     from rtsched.study.compare import Comparison
@@ -63,6 +63,7 @@ def compare(
     The table is printed to standard output; to standard error if the JSON goes to standard output.
     """
     from rtsched.report.console import console, finished_runs, progress
+    from rtsched.report.failures import role_failure
     from rtsched.report.files import STDOUT
     from rtsched.study.compare import ComparisonInterrupted, compare_problem
     from rtsched.study.many import check_threads
@@ -89,6 +90,10 @@ def compare(
             complain([f"interrupted; {len(interruption.comparison.seeds)} of {len(chosen.seeds)} seeds are compared"])
             _tell(interruption.comparison, json, is_error=json == STDOUT)
         raise typer.Exit(INTERRUPTED) from None
+    except (Exception, SystemExit) as error:
+        if not (told := role_failure(error)):
+            raise
+        raise PolicyError("\n".join(told)) from error
     _tell(found, json, is_error=json == STDOUT)
 
 

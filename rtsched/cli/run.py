@@ -76,7 +76,7 @@ def run(
             outcome = simulate(workload.compiled, chosen, seed=seed, layers=save is not None, progress=report)
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not (told := role_failure(error, chosen.name)):
                 raise
             raise PolicyError("\n".join(told)) from error

@@ -193,7 +193,7 @@ def _attempt(case: _Case, policy: Policy, found: _Found) -> Outcome | None:
         text = str(error)
         advice = next((f" - {advice}" for part, advice in ADVICE if part in text), "")
         found.add("contract", f"{case}: {text}{advice}")
-    except Exception as error:  # whatever the author's code raises
+    except (Exception, SystemExit) as error:  # whatever the author's code raises
         found.add("exception", f"{case}: raised {_described(error)}")
     return None
 

@@ -205,11 +205,13 @@ class Scenario(_Frozen):
         faults = repeated_names("tasks", self.tasks)
         place = {task.name: i for i, task in enumerate(self.tasks)}
         for i, task in enumerate(self.tasks):
+            before: set[str] = set()
             for j, parent in enumerate(task.parents or ()):
                 if parent not in place:
                     faults.append((("tasks", i, "parents", j), f"unknown task {parent!r}; tasks: {', '.join(place)}"))
-                elif parent in (task.parents or ())[:j]:
+                elif parent in before:
                     faults.append((("tasks", i, "parents", j), f"{parent!r} stands twice"))
+                before.add(parent)
         if not faults:
             parents = [tuple(place[parent] for parent in task.parents or ()) for task in self.tasks]
             faults = cascade_faults([task.name for task in self.tasks], parents)

@@ -284,6 +284,77 @@ def test_a_role_that_fails(name, place, reason, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["rtsched"]
 
 
+LEAVING = """
+import sys
+
+import rtsched
+
+
+class Leave(rtsched.Mapper):
+    def key(self, state, row):
+        sys.exit(0)
+"""
+
+
+def test_a_role_that_leaves_the_program_has_failed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(LEAVING)
+    result = invoke(*SHORT, "-P", "mine.py:Leave", "--json", "out.json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == "SystemExit: 0"
+    result = invoke("check", "mine.py:Leave")
+    assert result.exit_code == 1
+    assert "raised SystemExit: 0" in result.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("Score", "AttributeError: "), ("Start", "RuntimeError: not today"), ("Leave", "SystemExit: 0")]
+)
+def test_a_role_that_fails_in_a_comparison(name, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(LEAVING if name == "Leave" else FAILING)
+    options = ("--duration", "0.2", "--seeds", "5-7", "--json", "out.json")
+    result = invoke("compare", "vr_gaming", "-P", f"edf,mine.py:{name}", *options)
+    lines = result.stderr.splitlines()
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert (lines[0], lines[-1]) == ("a policy failed:", f"in the run with policy '{name}' and seed 5")
+    assert lines[-2].startswith(reason)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
+
+
+def test_what_standard_output_cannot_encode_is_escaped(tmp_path):
+    (tmp_path / "mine.py").write_text(LEAVING.replace("sys.exit(0)", r"raise ValueError('half \ud800')"))
+    process = start("check", tmp_path / "mine.py:Leave")
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (1, "")
+    assert r"ValueError: half \ud800" in output
+
+
+SERIES = """
+name: s
+platform: dream_4k_1ws2os
+time_factor: {values: all.csv}
+tasks:
+  - {name: a, model: kws_res8, trace: lab/a.csv, deadline_ms: 50}
+  - {name: b, model: kws_res8, fps: 30, time_factor: {values: b.csv}}
+"""
+
+
+def test_recorded_series_are_not_overwritten(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lab").mkdir()
+    files = {"s.yaml": SERIES, "lab/a.csv": "release_ms\n1\n", "all.csv": "factor\n1\n", "b.csv": "factor\n2\n"}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    assert messages("run", "s.yaml", "--json", "lab/a.csv", "--csv", tmp_path / "all.csv") == [
+        "--json lab/a.csv: would overwrite the trace of task 'a'",
+        f"--csv {tmp_path / 'all.csv'}: would overwrite the time factors of the scenario",
+    ]
+    assert messages("compare", "s.yaml", "-P", "edf", "--json", "b.csv") == ["--json b.csv: would overwrite the time factors of task 'b'"]
+    assert {name: (tmp_path / name).read_text() for name in files} == files
+
+
 def test_faults_of_the_program_keep_their_traceback(monkeypatch):
     monkeypatch.setattr(sys.modules["rtsched.run"], "_outcome", lambda *arguments: [][0])
     with pytest.raises(IndexError):
