@@ -355,6 +355,15 @@ def test_recorded_series_are_not_overwritten(tmp_path, monkeypatch):
     assert {name: (tmp_path / name).read_text() for name in files} == files
 
 
+def test_names_in_saved_outcomes_do_not_reach_the_terminal(tmp_path):
+    escape = ("--set", r'scenario.name="\e[2Jevil"', "--set", r'scenario.tasks.gaze.name="\e]0;evil\a"')
+    assert invoke(*SHORT, *escape, "--save", tmp_path / "a.npz").exit_code == 0
+    result = invoke("check", tmp_path / "a.npz")
+    assert result.exit_code == 0
+    assert r"\x1b[2Jevil" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
 def test_faults_of_the_program_keep_their_traceback(monkeypatch):
     monkeypatch.setattr(sys.modules["rtsched.run"], "_outcome", lambda *arguments: [][0])
     with pytest.raises(IndexError):
