@@ -85,10 +85,13 @@ def simulate_many(
             worker = threading.Thread(target=batch.work, name=f"rtsched-{i}", daemon=True)
             worker.start()
             started.append(worker)
-        while alive := [worker for worker in started if worker.is_alive()]:
-            alive[0].join(WAIT_S)
+        while started:
+            alive = [worker for worker in started if worker.is_alive()]
             if progress is not None:
                 progress(len(batch.finished), len(runs))
+            if not alive:
+                break
+            alive[0].join(WAIT_S)
     except BaseException as error:  # Ctrl-C, what progress raises, or no more threads
         batch.is_stopped = True
         given_up = time.monotonic() + GRACE_S
