@@ -312,7 +312,7 @@ def test_costs_beyond_the_clock(members, outcome, tmp_path):
     costs = outcome.problem.costs.copy()
     costs["t_iso_ns"][0] = 2**62 + 1
     content = {**members, "problem/costs.npy": npy(costs)}
-    assert "problem/costs: t_iso_ns must be at most 2**62" in refusal(packed(tmp_path / "a.npz", content))
+    assert "problem/costs: t_iso_ns must be at most 2**61" in refusal(packed(tmp_path / "a.npz", content))
 
 
 @pytest.mark.parametrize(
