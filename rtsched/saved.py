@@ -18,7 +18,7 @@ from dataclasses import fields
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
 
 from rtsched._files import open_regular
 from rtsched.cost.table import TableCost
@@ -75,7 +75,7 @@ class _Header(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     format: str
-    provenance: dict[str, str | int]
+    provenance: dict[str, str | int | dict[str, JsonValue]]
     policy: str
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     is_complete: bool

@@ -83,11 +83,11 @@ def test_csv_quotes_names_and_of_nothing_is_its_head(idle):
 
 
 def keys(value):
-    """Every key of a JSON value but the names of subnets, which are the user's."""
+    """Every key of a JSON value but the names of subnets and the paths of settings, which are the user's."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key
-            if key != "subnets":
+            if key not in ("subnets", "settings"):
                 yield from keys(inner)
     elif isinstance(value, list):
         for inner in value:

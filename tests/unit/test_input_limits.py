@@ -28,6 +28,11 @@ from rtsched.workload.layer import Conv, Gemm, Measured
 from rtsched.workload.model import Model
 from rtsched.workload.scenario import Scenario, Task
 
+DRAM_LIMIT = (
+    " (memory.peak_gb_per_s times efficiency[0]): lower dram_bytes or raise latency_ns; "
+    "what several layers share is less by the later entries of efficiency"
+)
+
 
 def faults_of(call, *arguments, **options):
     with pytest.raises(InputError) as caught:
@@ -54,8 +59,9 @@ def test_a_measured_time_is_the_time_alone_up_to_the_bandwidths():
     assert problem.costs["t_iso_ns"].tolist() == [[10]]
     assert problem.costs["demand_bytes_per_ns"].tolist() == [[2.0]]
     assert faults_of(compiled, [row(latency_ns=10, dram_bytes=21, l2_bytes=41)]) == [
-        "layer 'l0' of model 'm' on 'a0' with 1 tile: 21 bytes of DRAM in 10 ns are 2.1 GB/s; it can draw at most 2 GB/s",
-        "layer 'l0' of model 'm' on 'a0' with 1 tile: 41 bytes of L2 in 10 ns are 4.1 GB/s; it can draw at most 4 GB/s",
+        "layer 'l0' of model 'm' on 'a0' with 1 tile: 21 bytes of DRAM in 10 ns are 2.1 GB/s; it can draw at most 2 GB/s" + DRAM_LIMIT,
+        "layer 'l0' of model 'm' on 'a0' with 1 tile: 41 bytes of L2 in 10 ns are 4.1 GB/s; it can draw at most 4 GB/s "
+        "(memory.l2_gb_per_s): lower l2_bytes or raise latency_ns",
     ]
 
 
@@ -98,7 +104,7 @@ def test_times_of_tasks_are_all_checked_at_once():
         "task 'rare': rate_hz 1e-300 at load 2 makes 2e-300 per second; must be more than 8.67e-10 and at most 1e9",
         "task 'prompt': deadline_ms 1e-09 is less than 1 ns",
         "task 'late': jitter_ms 60 is longer than its period of 50 ms at load 2",
-        "layer 'l0' of model 'm' on 'a0' with 1 tile: 21 bytes of DRAM in 10 ns are 2.1 GB/s; it can draw at most 2 GB/s",
+        "layer 'l0' of model 'm' on 'a0' with 1 tile: 21 bytes of DRAM in 10 ns are 2.1 GB/s; it can draw at most 2 GB/s" + DRAM_LIMIT,
     ]
 
 
