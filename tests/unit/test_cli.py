@@ -19,9 +19,10 @@ from typer.testing import CliRunner
 import rtsched
 from rtsched.cli import app
 from rtsched.library import models, platforms, scenarios
+from rtsched.metrics import SCALARS
 from rtsched.policies import registry
 from rtsched.policies.roles import Mapper, Policy
-from rtsched.report.export import comparison_to_json, to_csv, to_json
+from rtsched.report.export import comparison_to_csv, comparison_to_json, to_csv, to_json
 
 MALFORMED = Path(__file__).parent / "malformed"
 PROGRAM = [sys.executable, "-P", "-c", "from rtsched.cli import main; main()"]
@@ -75,12 +76,36 @@ def test_help_of_commands_fits_a_terminal(command):
     assert "\b" not in result.stdout
 
 
+MINE = """
+import rtsched
+
+
+class LeastLaxity(rtsched.Mapper):
+    def key(self, state, row):
+        return 0
+
+
+class Greedy(LeastLaxity):
+    '''Takes whatever comes.'''
+
+    settings = (rtsched.Setting("patience", 4, "how long"),)
+
+
+def p2():
+    return Greedy(patience=2)
+
+
+def p8():
+    return Greedy(patience=8)
+"""
+
+
 def test_examples_of_the_help_are_accepted(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text("import rtsched\nclass LeastLaxity(rtsched.Mapper):\n    def key(self, state, row): return 0\n")
+    (tmp_path / "mine.py").write_text(MINE)
     text = "".join(invoke(*command, "--help").stdout for command in [(), ("run",), ("compare",), ("show",)])
     examples = re.findall(r"^    rtsched ((?:run|compare) vr_gaming[^|\n]*|list .*|show [\w.:]+)$", text, flags=re.MULTILINE)
-    assert len(examples) == 12
+    assert len(examples) == 14
     for arguments in map(str.split, examples):
         result = invoke(*arguments, *(["--duration", "0.05"] if arguments[0] in ("run", "compare") else []))
         assert result.exit_code == 0, arguments
@@ -181,6 +206,24 @@ def test_faults_of_all_options_come_together(tmp_path):
 )
 def test_values_of_options(arguments, expected):
     assert messages("run", "vr_gaming", *arguments) == expected
+
+
+def test_settings_stand_in_the_provenance_and_the_heading():
+    options = ("--set", "scenario.tasks.gaze.fps=90", "--set", "mapper.objective=energy", "--set", "platform.memory.efficiency=[1.0, 0.8]")
+    result = invoke(*SHORT, "-P", "herald", "--load", 1.5, *options, "--json", "-")
+    settings = json.loads(result.stdout)["provenance"]["settings"]
+    assert settings == {
+        "scenario.tasks.gaze.fps": 90,
+        "platform.memory.efficiency": [1.0, 0.8],
+        "mapper.objective": "energy",
+        "scenario.duration_s": 0.2,
+        "scenario.load": 1.5,
+    }
+    heading = " ".join(result.stderr.partition("\n\n")[0].split())
+    given = "scenario.tasks.gaze.fps=90, platform.memory.efficiency=[1.0, 0.8], mapper.objective=energy, scenario.duration_s=0.2"
+    assert heading.endswith(f"simulated; with {given}")
+    again = rtsched.simulate("vr_gaming", policy="herald", settings=settings)
+    assert again.metrics.to_dict() == json.loads(result.stdout)["metrics"]
 
 
 def test_settings_change_the_run_and_its_provenance():
@@ -438,7 +481,7 @@ def test_the_comparison_is_printed_to_standard_output():
     result = invoke(*BRIEF, "--metric", "energy_j", "--metric", "uxcost", "--baseline", "fcfs")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("vr_gaming on dream_4k_1ws2os, 4 seeds (0 to 3), 200 ms each\n")
-    assert result.stdout.index("energy_j (mJ)") < result.stdout.index("uxcost ")
+    assert result.stdout.index("\nenergy (mJ)\n") < result.stdout.index("\nuxcost\n")
     assert "minus fcfs" in result.stdout
 
 
@@ -450,6 +493,41 @@ def test_a_comparison_as_json(tmp_path):
     result = invoke(*BRIEF, "--threads", 3, "--json", tmp_path / "out.json")
     assert (tmp_path / "out.json").read_text() == expected
     assert "minus edf" in result.stdout
+
+
+def test_policies_and_metrics_may_be_repeated():
+    arguments = ("--duration", "0.05", "--seeds", "2", "--json", "-")
+    found = invoke("compare", "vr_gaming", "-P", "fcfs", "-P", "llf,edf", "--metric", "energy_j,antt", "--metric", "stp", *arguments)
+    assert [one["metric"] for one in json.loads(found.stdout)["metrics"]] == ["energy_j", "antt", "stp"]
+    assert [one["policy"] for one in json.loads(found.stdout)["provenance"]["policies"]] == ["fcfs", "llf", "edf"]
+    assert messages("compare", "vr_gaming", "-P", " , ", "--duration", "0.05") == ["policies: name at least one to compare"]
+
+
+def test_a_comparison_as_csv(tmp_path):
+    expected = "".join(comparison_to_csv(rtsched.compare("vr_gaming", None, ["fcfs", "edf"], 4, duration_s=0.2)))
+    result = invoke(*BRIEF, "--csv", "-", "--json", tmp_path / "out.json")
+    assert result.stdout == expected
+    assert "minus edf" in result.stderr
+    assert invoke(*BRIEF, "--csv", tmp_path / "out.csv").stdout.startswith("vr_gaming on ")
+    assert (tmp_path / "out.csv").read_text() == expected
+    assert messages(*BRIEF, "--csv", "-", "--json", "-") == ["--json and --csv cannot both be written to -"]
+
+
+def test_settings_of_roles_hold_for_the_policies_that_have_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(MINE)
+    result = invoke(*BRIEF, "-P", "mine.py:Greedy,mine.py:p8", "--set", "mapper.patience=3", "--json", "-")
+    assert result.exit_code == 0
+    provenance = json.loads(result.stdout)["provenance"]
+    assert provenance["settings"] == {"mapper.patience": 3, "scenario.duration_s": 0.2}
+    assert "; with mapper.patience=3\n" in result.stderr
+    plain = json.loads(invoke(*BRIEF, "-P", "mine.py:Greedy,mine.py:p8", "--json", "-").stdout)["provenance"]
+    is_changed = [one != other for one, other in zip(provenance["policies"], plain["policies"], strict=True)]
+    assert is_changed == [False, False, True, True]
+    assert [one["policy"] for one in plain["policies"]] == ["fcfs", "edf", "Greedy", "p8"]
+    assert messages(*BRIEF, "-P", "mine.py:Greedy", "--set", "mapper.haste=3") == [
+        "setting 'mapper.haste': none of the policies has it; they have: mapper.patience"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -472,8 +550,7 @@ def test_seeds_of_a_comparison(text, seeds):
         (("--seeds", "1-3,2"), ["seeds: 2 is there twice"]),
         (("--seeds", "1-99999999999"), ["--seeds: must be 1 to 100000 of them, got '1-99999999999'"]),
         (("--seeds", f"{2**64},1"), [f"seeds: each must be an integer from 0 to 2**64 - 1, got {2**64}"]),
-        (("-P", " , "), ["policies: name at least one to compare"]),
-        (("-P", "edf,edf"), ["policies: 'edf' is there twice; names must differ"]),
+        (("-P", "edf"), ["policies: 'edf' is there twice; names must differ"]),
         (("--threads", "0"), ["threads: must be at least 1, got 0"]),
         (("--load", "0", "--seeds", "2-1"), ["load: must be greater than 0, got 0.0",
          "--seeds: 2-1 holds no seed; the smaller one comes first"]),
@@ -486,7 +563,7 @@ def test_options_of_a_comparison(arguments, expected):
 def test_a_comparison_with_a_policy_that_breaks_its_contract(monkeypatch):
     monkeypatch.setitem(sys.modules, "broken_policy", SimpleNamespace(policy=lambda: Policy(mapper=Broken(), name="broken")))
     monkeypatch.setitem(registry.POLICIES, "broken", "broken_policy")
-    result = invoke(*BRIEF, "-P", "edf,broken")
+    result = invoke(*BRIEF, "-P", "broken")
     assert (result.exit_code, result.stdout) == (1, "")
     assert re.match(r"policy 'broken': .* \(seed 0\)$", result.stderr.splitlines()[0])
 
@@ -522,7 +599,14 @@ def test_ctrl_c_before_a_seed_is_finished(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("what", "names"), [("scenarios", scenarios()), ("platforms", platforms()), ("policies", registry.policy_names()), ("models", models())]
+    ("what", "names"),
+    [
+        ("scenarios", scenarios()),
+        ("platforms", platforms()),
+        ("policies", registry.policy_names()),
+        ("models", models()),
+        ("metrics", tuple(SCALARS)),
+    ],
 )
 def test_lists_in_a_pipe_have_a_line_for_each(what, names):
     lines = start("list", what, environment={"COLUMNS": "40"}).communicate()[0].splitlines()
@@ -530,7 +614,7 @@ def test_lists_in_a_pipe_have_a_line_for_each(what, names):
 
 
 def test_lists_of_everything():
-    lists = [start("list", what).communicate()[0] for what in ("scenarios", "platforms", "policies", "models")]
+    lists = [start("list", what).communicate()[0] for what in ("scenarios", "platforms", "policies", "models", "metrics")]
     assert start("list").communicate()[0] == "\n".join(lists)
 
 
@@ -541,6 +625,7 @@ def test_lists_of_everything():
         *((name, "platform") for name in platforms()),
         *((name, "policy") for name in registry.policy_names()),
         *((name, "model") for name in models()),
+        *((name, "metric") for name in SCALARS),
     ],
 )
 def test_everything_can_be_shown(name, kind):
@@ -553,6 +638,27 @@ def test_show_of_what_is_not_there():
     assert messages("show", "gnmtt") == ["nothing is named 'gnmtt'; did you mean 'gnmt'?"]
     assert messages("show", "gone.yaml") == ["gone.yaml: no such file"]
     assert messages("show", "gone.onnx")
+    told = "is a saved outcome; rtsched check examines it, rtsched.load_outcome reads it in Python"
+    assert messages("show", "run.npz") == [f"run.npz: {told}"]
+    assert messages("run", "some/run.npz") == [f"some/run.npz: {told}"]
+
+
+# Pipes
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("show", "vr_gaming"), ("show", "dream_4k_2ws"), ("show", "gnmt"), ("show", "herald")])
+@pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1"}])
+def test_no_line_in_a_pipe_ends_in_a_blank(arguments, environment):
+    output, _ = start(*arguments, environment=environment).communicate()
+    plain = re.sub(r"\x1b\[[\d;]*m", "", output)
+    assert len(plain.splitlines()) > 3
+    assert [line for line in plain.splitlines() if line != line.rstrip()] == []
+
+
+def test_no_line_of_a_summary_or_a_comparison_in_a_pipe_ends_in_a_blank():
+    for arguments in (SHORT, BRIEF):
+        text = "".join(start(*arguments).communicate())
+        assert [line for line in text.splitlines() if line != line.rstrip()] == []
 
 
 # import

@@ -270,7 +270,7 @@ def test_narrow_tables_cut_no_name_and_no_number(policies, width):
     rows = [line.split() for line in text.splitlines() if re.match(r"  \w", line)]
     assert [row[0] for row in rows] == 3 * [policies[i] for i in one.order]
     heads = [line.rstrip() for line in text.splitlines() if re.match(r"\w+( \(\w+\))? *$", line)]
-    assert heads == ["uxcost", "violation_rate", "energy (J)"]
+    assert heads[-3:] == ["uxcost", "violation_rate", "energy (J)"]
     assert [row[2] for row in rows[: len(policies)]] == [digits(one.means.mean[0, i]) for i in one.order]
 
 

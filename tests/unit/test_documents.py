@@ -267,6 +267,9 @@ def test_the_number_of_messages_is_bounded() -> None:
 
 def test_hints() -> None:
     assert hint("fsp", ["fps", "name"], "known keys") == "; did you mean 'fps'?"
+    assert hint("EDF", ["edf", "eft"], "known keys") == "; did you mean 'edf'?"
+    assert hint("vrgaming", ["VR_Gaming"]) == "; did you mean 'VR_Gaming'?"
+    assert hint("Edf", ["edf", "Edf2"]) == "; did you mean 'Edf2'?"
     assert hint("zzz", ["fps", "name"], "known keys") == "; known keys: fps, name"
     assert hint("zzz", ["fps", "name"]) == hint("zzz", [], "known keys") == ""
 

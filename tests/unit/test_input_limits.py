@@ -65,6 +65,14 @@ def test_a_measured_time_is_the_time_alone_up_to_the_bandwidths():
     ]
 
 
+def test_a_narrow_port_is_named_as_the_bound():
+    model = chain("m", 1)
+    platform = platform_of([row(latency_ns=10, dram_bytes=21)], memory=Memory(peak_gb_per_s=9.0))
+    narrow = platform.model_copy(update={"accelerators": (platform.accelerators[0].model_copy(update={"port_gb_per_s": 1.0}),)})
+    (fault,) = faults_of(compile_problem, Scenario(name="s", tasks=(Task(name="t", model=model, fps=1.0),)), narrow)
+    assert "it can draw at most 1 GB/s (its port_gb_per_s): lower dram_bytes or raise latency_ns;" in fault
+
+
 def test_layers_that_outlast_the_clock_are_named(monkeypatch):
     def estimate(self, accelerator, tiles, layers, energy):
         zeros = np.zeros((3, 1), dtype=np.int64)
