@@ -495,6 +495,15 @@ def test_a_comparison_as_json(tmp_path):
     assert "minus edf" in result.stdout
 
 
+def test_a_comparison_fits_80_columns():
+    arguments = ("compare", "vr_gaming", "-P", "fcfs,edf,eft,herald", "--duration", "0.5")
+    text = start(*arguments, environment={"COLUMNS": "80"}).communicate()[0]
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert all(f"\n{metric}\n" in text for metric in ("uxcost", "violation_rate", "energy (J)"))
+    assert all(text.count(f"\n  {policy} ") == 3 for policy in ("fcfs", "edf", "eft", "herald"))
+
+
 def test_policies_and_metrics_may_be_repeated():
     arguments = ("--duration", "0.05", "--seeds", "2", "--json", "-")
     found = invoke("compare", "vr_gaming", "-P", "fcfs", "-P", "llf,edf", "--metric", "energy_j,antt", "--metric", "stp", *arguments)
