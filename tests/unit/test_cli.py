@@ -539,7 +539,7 @@ def test_settings_of_roles_hold_for_the_policies_that_have_them(tmp_path, monkey
     assert is_changed == [False, False, True, True]
     assert [one["policy"] for one in plain["policies"]] == ["fcfs", "edf", "Greedy", "p8"]
     assert messages(*BRIEF, "-P", "mine.py:Greedy", "--set", "mapper.haste=3") == [
-        "setting 'mapper.haste': none of the policies has it; they have: mapper.patience"
+        "setting 'mapper.haste': none of the policies has it; did you mean 'mapper.patience'?"
     ]
 
 
