@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rtsched.outcome import STATUSES
 from rtsched.testing.draws import time_factors, whole_ns
 from rtsched.testing.findings import LATE, NEVER_NS, UNFINISHED, Findings
 from rtsched.testing.paths import Paths
@@ -48,7 +49,7 @@ def _check_code(findings: Findings, name: str, bound: int) -> None:
 
 
 def check_paths(findings: Findings) -> None:
-    """Each job runs the layers of its path in order, each once, one at a time; a finished one all of them."""
+    """Each job runs the layers of its path in order, each once, one at a time; a finished one all of them, no other all."""
     layers, jobs, names = findings.layers, findings.jobs, findings.problem.layer_names
     paths = Paths(findings)
     flat, begin = paths.layers()
@@ -68,6 +69,12 @@ def check_paths(findings: Findings) -> None:
         "path",
         (jobs["status"] <= LATE) & (count != paths.length),
         lambda row: f"finished after {count[row]} layers; its path has {paths.length[row]}",
+    )
+    finished = np.bincount(layers["job"][layers["finish_ns"] >= 0], minlength=len(jobs))
+    findings.add_jobs(
+        "path",
+        (jobs["status"] > LATE) & (paths.length > 0) & (finished == paths.length),
+        lambda row: f"is {STATUSES[jobs['status'][row]]}, but all {finished[row]} layers of its path finished",
     )
     inside = ~findings.is_first[1:]
     overlaps = inside & (findings.layer_end_ns[:-1] > layers["start_ns"][1:])

@@ -146,6 +146,11 @@ LAYER_CASES = [
     ("plain", lambda o: replace(o, layers=o.layers[:-1]), "layers; its path has 2"),
     (
         "plain",
+        lambda o: edited(o, "jobs", 0, status=STATUSES.index("dropped")),
+        "path: task 'steady' frame 0: is dropped, but all 4 layers of its path",
+    ),
+    (
+        "plain",
         lambda o: edited(o, "layers", 4, job=0),
         "path: task 'steady' frame 0, layer 'l0' at 100,000 ns: its path of 4 layers was over",
     ),
