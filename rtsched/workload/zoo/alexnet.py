@@ -5,7 +5,7 @@ Hinton, NIPS 2012. Published: torchvision's model list has 61.1 M parameters and
 
 Input: 224 x 224 RGB.
 
-The 2012 network has more channels and splits three convolutions into two groups (0.65 G MACs, 61.0 M parameters).
+The 2012 network has more channels and splits three convolutions into two groups (61.0 M parameters).
 
 Assumed: the classifier has 1024 outputs, the 1000 classes padded, as MoCA's artifact runs it (0.2 % more parameters). Behind the last
 pooling stands an average pooling to 6 x 6, which that artifact runs too although the map has that size already.

@@ -5,8 +5,8 @@ and upsamplings back up. The paper has no counts; its text and the authors' rele
 
 Input: 128 steps of 128 features, which another network has extracted from the video's frames (that one is not part of this).
 
-Assumed: two layers each way, of 96 + 32 l filters as the paper's section 3.1 says, and filters of 25 steps; 18 classes, as in the "mid"
-set of 50 Salads; a window of 128 steps, of which the newest step is asked for. The rectifier that divides by the largest activation
+Assumed: two layers each way, of 96 + 32 l filters as the paper says, each 25 steps long as in the released code; 18 classes, as in the
+"mid" set of 50 Salads; a window of 128 steps, of which the newest step is asked for. The rectifier that divides by the largest activation
 of a step is a layer of its own.
 """
 

@@ -1,7 +1,7 @@
 """GoogLeNet: modules of parallel convolutions of several sizes.
 
 Szegedy et al., "Going Deeper with Convolutions", CVPR 2015.
-Published: torchvision's model list has 6.6 M parameters and 1.50 G MACs. The paper's table 1 sums to 1.6 G.
+Published: torchvision's model list has 6.6 M parameters and 1.50 G MACs. The paper was designed for 1.5 G.
 
 Input: 224 x 224 RGB.
 

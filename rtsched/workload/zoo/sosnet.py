@@ -1,8 +1,8 @@
 """SOSNet: descriptors of image patches, for visual odometry.
 
 Tian et al., "SOSNet: Second Order Similarity Regularization for Local Descriptor Learning", CVPR 2019, on the architecture of Tian, Fan
-and Wu, "L2-Net: Deep Learning of Discriminative Patch Descriptor in Euclidean Space", CVPR 2017, figure 1: seven convolutions. The
-papers have no counts; the figure gives 1.33 M weights and 39 M MACs per patch.
+and Wu, "L2-Net: Deep Learning of Discriminative Patch Descriptor in Euclidean Space", CVPR 2017: seven convolutions. The papers have no
+counts; the convolutions make 1.33 M weights and 39 M MACs per patch.
 
 Input: grey patches of 32 x 32, all patches of an image as one batch.
 
