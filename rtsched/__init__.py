@@ -11,6 +11,7 @@ if _find_spec("rtsched._core.loop") is None:
 from rtsched._version import __version__
 from rtsched.cost.dataflow import DataflowCost
 from rtsched.cost.model import Energy
+from rtsched.cost.systolic import SystolicCost
 from rtsched.cost.table import CostTable, TableCost
 from rtsched.errors import InputError, PolicyError, RtschedError
 from rtsched.library import load_model, load_platform, load_scenario
@@ -26,6 +27,7 @@ from rtsched.workload.layer import (
     Conv,
     Elementwise,
     Embedding,
+    FusedPool,
     Gemm,
     Layer,
     Measured,
@@ -50,6 +52,7 @@ __all__ = [
     "Elementwise",
     "Embedding",
     "Energy",
+    "FusedPool",
     "Gemm",
     "InputError",
     "Interrupted",
