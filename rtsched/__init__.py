@@ -10,6 +10,7 @@ if _find_spec("rtsched._core.loop") is None:
 
 from rtsched._version import __version__
 from rtsched.cost.dataflow import DataflowCost
+from rtsched.cost.moca import MocaPublishedCost
 from rtsched.cost.model import Energy
 from rtsched.cost.systolic import SystolicCost
 from rtsched.cost.table import CostTable, TableCost
@@ -60,6 +61,7 @@ __all__ = [
     "Mapper",
     "Measured",
     "Memory",
+    "MocaPublishedCost",
     "Model",
     "Norm",
     "Outcome",
@@ -78,6 +80,7 @@ __all__ = [
     "Setting",
     "Softmax",
     "Subnet",
+    "SystolicCost",
     "TableCost",
     "Task",
     "Tuner",

@@ -6,7 +6,7 @@ accumulators; a block is 16 channels, or 16 rows of a matrix.
 
 from libc.stdint cimport int64_t
 
-from rtsched._core.cost cimport Layer, Nest
+from rtsched._core.cost cimport Layer
 
 
 cdef enum:
@@ -14,6 +14,7 @@ cdef enum:
     LEAST_CHUNK = 4  # cycles of the shortest pass of rows through the array
     FUSED_CHANNEL_BLOCKS = 4  # output channels of one tile, in blocks, before its pixels are chosen
     LEVELS = 5  # loops around a block of work
+    ACCUMULATED = 0b11000  # bits of the last two loops
     SHOWN = 4  # iterations of a loop that can differ: first, one in the middle, last but one, last
 
 
@@ -79,6 +80,14 @@ cdef struct Step:
     double reads  # elements from the scratchpad to the array
 
 
+cdef struct Phase:
+    # The blocks before the one that is loaded.
+    double repeats  # how often the one before occurs; 0: there is none
+    double compute_cycles
+    double store_cycles
+    double stored_cycles  # of the one before that
+
+
 cdef struct Cost:
     double cycles
     double l2_bytes
@@ -92,4 +101,4 @@ cdef Cost pipelined(const Work *work, const Machine *machine) noexcept nogil
 
 cdef class Tiles:
     cdef Machine machine
-    cdef Cost on_tiles(self, const Layer *layer, int64_t tiles) noexcept nogil
+    cdef void estimate_layer(self, const Layer *layer, double[:] cycles, double[:] accesses, int64_t[:, :] traffic) noexcept nogil

@@ -1,6 +1,6 @@
 """What layers cost on tiles of a systolic array with software-managed memories (Gemmini): cycles and traffic.
 
-A layer becomes the work of one tile (`work_of`, `share`); a compiler's rules cut it into blocks that fit half of the
+A layer becomes the work of one tile (`work_of`, `take_shared`); a compiler's rules cut it into blocks that fit half of the
 tile's memories (`tile_matmul`, `tile_conv`); blocks pass through load, compute and store in lock step (`pipelined`).
 Layers without multiply-accumulates stream (`streamed`).
 """
@@ -10,8 +10,8 @@ from libc.math cimport INFINITY, NAN, ceil
 from libc.stdint cimport int64_t
 
 from rtsched._core.cost cimport (
-    KIND_CONV, KIND_ELEMENTWISE, KIND_GEMM, KIND_MEASURED, KIND_NORM, KIND_POOL, KIND_RECURRENT, KIND_SOFTMAX, NORM_PASSES, SOFTMAX_PASSES,
-    TENSOR_PART, TILE_PART, Hardware, Layer, Nest, Traffic, dram_traffic, loop_nest,
+    KIND_CONV, KIND_MEASURED, KIND_NORM, KIND_POOL, KIND_RECURRENT, KIND_SOFTMAX, NORM_PASSES, SOFTMAX_PASSES, TENSOR_PART, Hardware, Layer,
+    Nest, Traffic, dram_traffic, loop_nest,
 )
 
 cdef enum:
@@ -63,22 +63,6 @@ cdef Work work_of(const Layer *layer) noexcept nogil:
         work.columns = layer.qo if is_pooled else nest.xo
     work.copies = max(1, min(nest.s, DIM // nest.c))
     return work
-
-
-cdef inline void share_parts(Work *work, int64_t tiles) noexcept nogil:
-    work.parts = ceil_div(work.parts, tiles)
-
-
-cdef inline void share_channels(Work *work, int64_t tiles) noexcept nogil:
-    work.k = min(work.k, ceil_div(ceil_div(work.k, DIM), tiles) * DIM)
-
-
-cdef inline void share_rows(Work *work, int64_t tiles) noexcept nogil:
-    if work.is_matmul:
-        work.rows = min(work.rows, ceil_div(ceil_div(work.rows, DIM), tiles) * DIM)
-    else:
-        work.rows = ceil_div(work.rows, tiles)
-        work.conv_rows = min(work.conv_rows, window(work.rows, work.pool_stride_y, work.pool_r))
 
 
 # ---- Blocks that fit half of a tile's memories
@@ -242,57 +226,70 @@ cdef Step conv_step(
 
 # ---- All blocks
 
-cdef int lay_out(const Cut *pieces, int64_t *sizes, double *times) noexcept nogil:
+cdef Step step_at(const Work *work, const Tiling *tiling, int which, const Machine *machine) noexcept nogil:
+    # Bit l of `which`: the iteration of loop l is its last one.
+    cdef int64_t sizes[LEVELS]
+    cdef int level
+    cdef bint is_last = (which & ACCUMULATED) == ACCUMULATED
+    for level in range(LEVELS):
+        sizes[level] = tiling.cuts[level].last if which >> level & 1 else tiling.cuts[level].size
+    if work.is_matmul:
+        return matmul_step(work, sizes[0], sizes[1], sizes[4], is_last, machine)
+    return conv_step(work, tiling, sizes, is_last, machine)
+
+
+cdef inline int lay_out(int64_t n, int level, int *bits, double *times) noexcept nogil:
     # The iterations of a loop that can differ, and how often each occurs: what happens in an iteration depends on its
     # size and on those before and after it.
-    cdef int n = <int>min(pieces.n, SHOWN), i
-    for i in range(n):
-        sizes[i], times[i] = pieces.size, 1.0
-    sizes[n - 1] = pieces.last
-    if n == SHOWN:
-        times[1] = pieces.n - 3
-    return n
+    cdef int shown = <int>min(n, SHOWN), i
+    for i in range(shown):
+        bits[i], times[i] = 0, 1.0
+    bits[shown - 1] = 1 << level
+    if shown == SHOWN:
+        times[1] = n - 3
+    return shown
+
+
+cdef inline void pass_step(const Step *step, double repeats, Phase *phase, Cost *cost) noexcept nogil:
+    # While the step is loaded, the one before is computed and the one before that is stored.
+    if phase.repeats > 0:
+        cost.cycles += phase.repeats * max(step.load_cycles, max(phase.compute_cycles, phase.stored_cycles))
+        phase.stored_cycles = phase.store_cycles
+    else:
+        cost.cycles = step.load_cycles
+    phase.repeats, phase.compute_cycles, phase.store_cycles = repeats, step.compute_cycles, step.store_cycles
+    cost.l2_bytes += repeats * step.moved_bytes
+    cost.accesses += repeats * (step.reads + step.moved_bytes)
 
 
 cdef Cost pipelined(const Work *work, const Machine *machine) noexcept nogil:
-    # In each phase one block is loaded, the one before is computed and the one before that is stored.
     cdef Tiling tiling = tile_matmul(work, machine) if work.is_matmul else tile_conv(work, machine)
-    cdef int64_t size[LEVELS][SHOWN]
-    cdef int64_t here[LEVELS]
+    cdef Step steps[1 << LEVELS]
+    cdef bint is_known[1 << LEVELS]
+    cdef int bits[LEVELS][SHOWN]
     cdef double times[LEVELS][SHOWN]
     cdef int n[LEVELS]
-    cdef int level, a, b, c, d, e
-    cdef Step step, before
-    cdef double repeats, before_repeats = 0.0, stored_cycles = 0.0
+    cdef int level, a, b, c, d, e, which
+    cdef double pixels
+    cdef Phase phase
     cdef Cost cost
     cost.cycles = cost.l2_bytes = cost.accesses = 0.0
-    before.compute_cycles = before.store_cycles = 0.0
+    phase.repeats = phase.compute_cycles = phase.store_cycles = phase.stored_cycles = 0.0
+    for which in range(1 << LEVELS):
+        is_known[which] = False
     for level in range(LEVELS):
-        n[level] = lay_out(&tiling.cuts[level], size[level], times[level])
+        n[level] = lay_out(tiling.cuts[level].n, level, bits[level], times[level])
     for a in range(n[0]):
-        here[0] = size[0][a]
         for b in range(n[1]):
-            here[1] = size[1][b]
             for c in range(n[2]):
-                here[2] = size[2][c]
+                pixels = times[0][a] * times[1][b] * times[2][c]
                 for d in range(n[3]):
-                    here[3] = size[3][d]
                     for e in range(n[4]):
-                        here[4] = size[4][e]
-                        repeats = times[0][a] * times[1][b] * times[2][c] * times[3][d] * times[4][e]
-                        if work.is_matmul:
-                            step = matmul_step(work, here[0], here[1], here[4], e == n[4] - 1, machine)
-                        else:
-                            step = conv_step(work, &tiling, here, d == n[3] - 1 and e == n[4] - 1, machine)
-                        if before_repeats > 0:
-                            cost.cycles += before_repeats * max(step.load_cycles, max(before.compute_cycles, stored_cycles))
-                        else:
-                            cost.cycles = step.load_cycles
-                        stored_cycles = before.store_cycles
-                        before, before_repeats = step, repeats
-                        cost.l2_bytes += repeats * step.moved_bytes
-                        cost.accesses += repeats * (step.reads + step.moved_bytes)
-    cost.cycles = work.parts * (cost.cycles + max(before.compute_cycles, stored_cycles) + before.store_cycles)
+                        which = bits[0][a] | bits[1][b] | bits[2][c] | bits[3][d] | bits[4][e]
+                        if not is_known[which]:
+                            steps[which], is_known[which] = step_at(work, &tiling, which, machine), True
+                        pass_step(&steps[which], pixels * times[3][d] * times[4][e], &phase, &cost)
+    cost.cycles = work.parts * (cost.cycles + max(phase.compute_cycles, phase.stored_cycles) + phase.store_cycles)
     cost.l2_bytes *= work.parts
     cost.accesses *= work.parts
     return cost
@@ -301,10 +298,11 @@ cdef Cost pipelined(const Work *work, const Machine *machine) noexcept nogil:
 # ---- Layers that stream
 
 cdef inline double beats(double elements, int64_t channels) noexcept nogil:
-    # 16 bytes each. Rows that begin between beats touch one more per 16 bytes.
-    if channels == 1:
+    # 16 bytes each, when rows of `channels` are moved in pieces of 16. n bytes that begin anywhere touch (n + 15) / 16 of them.
+    cdef int64_t rest = channels % DIM
+    if channels == 1 or rest == 0:
         return ceil(elements / DIM)
-    return ceil(elements / channels) * ceil_div(channels, DIM) * (1 if channels % DIM == 0 else 2)
+    return ceil(elements / channels * (channels // DIM * (2.0 * DIM - 1.0) + rest + DIM - 1.0) / DIM)
 
 
 cdef Cost streamed(const Layer *layer, int64_t tiles, const Machine *machine) noexcept nogil:
@@ -326,8 +324,38 @@ cdef Cost streamed(const Layer *layer, int64_t tiles, const Machine *machine) no
 
 cdef inline void take_faster(Cost *best, const Work *work, const Machine *machine, int64_t tiles) noexcept nogil:
     cdef Cost cost = pipelined(work, machine)
-    cost.l2_bytes *= tiles
-    cost.accesses *= tiles
+    if cost.cycles < best.cycles:
+        best.cycles, best.l2_bytes, best.accesses = cost.cycles, cost.l2_bytes * tiles, cost.accesses * tiles
+
+
+cdef inline int64_t share(int64_t total, int64_t unit, int64_t tiles) noexcept nogil:
+    # Of the tile with most, in whole units.
+    return min(total, ceil_div(ceil_div(total, unit), tiles) * unit)
+
+
+cdef void take_shared(Cost *best, const Layer *layer, int64_t tiles, const Machine *machine) noexcept nogil:
+    # Tiles share a layer by its output channels, its rows or its independent parts. `best` has what fewer tiles take: a
+    # share that is as large as theirs cannot be faster.
+    cdef Work whole = work_of(layer), part = whole
+    cdef int64_t unit = DIM if whole.is_matmul else 1
+    part.k = share(whole.k, DIM, tiles)
+    if tiles == 1 or part.k < share(whole.k, DIM, tiles - 1):
+        take_faster(best, &part, machine, ceil_div(whole.k, part.k))
+    if tiles == 1:
+        return
+    part = whole
+    part.rows = share(whole.rows, unit, tiles)
+    if part.rows < share(whole.rows, unit, tiles - 1):
+        part.conv_rows = min(whole.conv_rows, window(part.rows, whole.pool_stride_y, whole.pool_r))
+        take_faster(best, &part, machine, ceil_div(whole.rows, part.rows))
+    part = whole
+    part.parts = share(whole.parts, 1, tiles)
+    if layer.kind != KIND_RECURRENT and part.parts < share(whole.parts, 1, tiles - 1):
+        take_faster(best, &part, machine, ceil_div(whole.parts, part.parts))
+
+
+cdef void take_streamed(Cost *best, const Layer *layer, int64_t tiles, const Machine *machine) noexcept nogil:
+    cdef Cost cost = streamed(layer, tiles, machine)
     if cost.cycles < best.cycles:
         best[0] = cost
 
@@ -344,8 +372,9 @@ cdef class Tiles:
         Of one tile, at least 1024 and 2048.
     l2_bytes : int
         At least 4.
-    load_bytes_per_cycle, narrow_row_cycles, store_row_cycles, switch_stall, pool_read_cycles, stream_beat_cycles, stream_start_cycles : float
-        See `rtsched.cost.systolic.SystolicCost`.
+    **speeds : float
+        `load_bytes_per_cycle`, `narrow_row_cycles`, `store_row_cycles`, `switch_stall`, `pool_read_cycles`, `stream_beat_cycles` and
+        `stream_start_cycles`; see `rtsched.cost.systolic.SystolicCost`.
     """
 
     def __cinit__(self, *, int64_t scratchpad_bytes, int64_t accumulator_bytes, int64_t l2_bytes, **speeds):
@@ -385,57 +414,37 @@ cdef class Tiles:
         ValueError
             When shapes do not agree.
         """
-        cdef Py_ssize_t n = layers.shape[0], i, t, tiles = cycles.shape[1], j
-        cdef const Layer *layer
-        cdef Hardware shared
-        cdef Traffic moved
-        cdef Cost best, cost
+        cdef Py_ssize_t n = layers.shape[0], tiles = cycles.shape[1], i
         if (
             layers.shape[1] != N_COLUMNS or cycles.shape[0] != n or accesses.shape[0] != n or accesses.shape[1] != tiles
             or traffic.shape[0] != n or traffic.shape[1] != tiles or traffic.shape[2] != 4
         ):
-            raise ValueError(f"expected {n} layers of {N_COLUMNS} columns and outputs of shape ({n}, {tiles}), twice, and ({n}, {tiles}, 4)")
-        shared.sram_bytes, shared.element_bytes = self.machine.l2_bytes, 1
+            raise ValueError(f"expected {n} layers of {N_COLUMNS} columns and outputs of shape 2 x ({n}, {tiles}) and ({n}, {tiles}, 4)")
         with nogil:
             for i in range(n):
-                layer = <const Layer *>&layers[i, 0]
-                best.cycles = INFINITY
-                if layer.kind != KIND_MEASURED:
-                    moved = dram_traffic(layer, &shared)
-                for t in range(tiles):
-                    for j in range(4):
-                        traffic[i, t, j] = 0
-                    cycles[i, t] = accesses[i, t] = NAN
-                    if layer.kind == KIND_MEASURED:
-                        continue
-                    cost = self.on_tiles(layer, t + 1)
-                    if cost.cycles < best.cycles:
-                        best = cost
-                    cycles[i, t] = INFINITY
-                    if max(best.cycles, best.accesses, best.l2_bytes, moved.dram_bytes, moved.fetch_bytes, moved.keep_bytes) > EXACT:
-                        continue
-                    cycles[i, t], accesses[i, t] = ceil(best.cycles), best.accesses
-                    traffic[i, t, 0], traffic[i, t, 1] = <int64_t>moved.dram_bytes, <int64_t>moved.fetch_bytes
-                    traffic[i, t, 2], traffic[i, t, 3] = <int64_t>moved.keep_bytes, <int64_t>best.l2_bytes
+                self.estimate_layer(<const Layer *>&layers[i, 0], cycles[i], accesses[i], traffic[i])
 
-    cdef Cost on_tiles(self, const Layer *layer, int64_t tiles) noexcept nogil:
-        # Tiles share a layer by its independent parts, its output channels or its rows, whichever is fastest.
-        cdef Work whole, part
+    cdef void estimate_layer(self, const Layer *layer, double[:] cycles, double[:] accesses, int64_t[:, :] traffic) noexcept nogil:
+        cdef Hardware shared
+        cdef Traffic moved
         cdef Cost best
-        if layer.kind > KIND_RECURRENT:
-            return streamed(layer, tiles, &self.machine)
-        whole = part = work_of(layer)
-        best.cycles = INFINITY
-        share_channels(&part, tiles)
-        take_faster(&best, &part, &self.machine, ceil_div(whole.k, part.k))
-        if tiles == 1:
-            return best
-        part = whole
-        share_rows(&part, tiles)
-        if part.rows < whole.rows:
-            take_faster(&best, &part, &self.machine, ceil_div(whole.rows, part.rows))
-        part = whole
-        if layer.kind != KIND_RECURRENT and whole.parts > 1:
-            share_parts(&part, tiles)
-            take_faster(&best, &part, &self.machine, ceil_div(whole.parts, part.parts))
-        return best
+        cdef Py_ssize_t t
+        traffic[:, :] = 0
+        if layer.kind == KIND_MEASURED:
+            cycles[:] = NAN
+            accesses[:] = NAN
+            return
+        shared.sram_bytes, shared.element_bytes = self.machine.l2_bytes, 1
+        moved = dram_traffic(layer, &shared)
+        best.cycles, best.l2_bytes, best.accesses = INFINITY, 0.0, 0.0
+        for t in range(cycles.shape[0]):
+            if layer.kind > KIND_RECURRENT:
+                take_streamed(&best, layer, t + 1, &self.machine)
+            else:
+                take_shared(&best, layer, t + 1, &self.machine)
+            cycles[t], accesses[t] = INFINITY, NAN
+            if max(best.cycles, best.accesses, best.l2_bytes, moved.dram_bytes, moved.fetch_bytes, moved.keep_bytes) > EXACT:
+                continue
+            cycles[t], accesses[t] = ceil(best.cycles), best.accesses
+            traffic[t, 0], traffic[t, 1] = <int64_t>moved.dram_bytes, <int64_t>moved.fetch_bytes
+            traffic[t, 2], traffic[t, 3] = <int64_t>moved.keep_bytes, <int64_t>best.l2_bytes

@@ -175,7 +175,8 @@ def _dimensions(layer: LayerBase) -> tuple[int, ...]:
             return (kind, 1, layer.n, layer.k, layer.m, 1, 1, 1, 1, 1, layer.m, 1, 1, layer.count, 0, *_NO_POOL, layer.m, 1)
         case Recurrent():
             k, c = layer.gates * layer.hidden_size, layer.input_size + layer.hidden_size
-            return (kind, 1, k, c, layer.batch, 1, 1, 1, 1, 1, layer.batch, 1, 1, layer.steps * layer.directions, 0, *_NO_POOL, layer.batch, 1)
+            n, count = layer.batch, layer.steps * layer.directions
+            return (kind, 1, k, c, n, 1, 1, 1, 1, 1, n, 1, 1, count, 0, *_NO_POOL, n, 1)
         case Elementwise():
             return (kind, 1, layer.channels, layer.channels, *(1,) * 10, 0, *_NO_POOL, 1, 1)
         case _:

@@ -74,8 +74,8 @@ class SystolicCost(BaseModel):
     In each phase one block is loaded, the one before is computed and the one before that is stored:
     ``cycles = sum over n of max(load[n + 1], compute[n], store[n - 1])``, with the load of the first and the store of the last.
 
-    **Other layers.** 16-byte beats in and out take `stream_beat_cycles` each (twice as many for an `Elementwise` or `Pool` whose
-    `channels` are not a multiple of 16), poolings `pool_read_cycles` per window element in addition, others
+    **Other layers.** 16-byte beats in and out take `stream_beat_cycles` each (rows whose `channels` are not a multiple of 16 begin
+    anywhere: n of their bytes, up to 16, touch (n + 15) / 16 beats), poolings `pool_read_cycles` per window element in addition, others
     `stream_start_cycles` once. Norm reads its inputs twice, softmax three times.
 
     **Several tiles** share the output channels, the rows, or the independent groups, images and heads, in equal parts rounded
@@ -111,8 +111,8 @@ class SystolicCost(BaseModel):
     store_row_cycles: Cycles = 4.4
     switch_stall: Cycles = 0.41
     pool_read_cycles: Cycles = 2.3
-    stream_beat_cycles: Cycles = 1.85
-    stream_start_cycles: Cycles = 10000.0
+    stream_beat_cycles: Cycles = 1.52
+    stream_start_cycles: Cycles = 35000.0
 
     def estimate(self, accelerator: str, tiles: int, layers: LayerTable, energy: Energy) -> Costs:
         """Estimate every layer on 1..tiles tiles.
