@@ -30,6 +30,7 @@ CONSTANTS = (
     "pool_read_cycles",
     "stream_beat_cycles",
     "stream_start_cycles",
+    "layer_start_cycles",
 )
 PRODUCTS = ("conv", "matmul")
 IN_TOTAL = (*PRODUCTS, "resadd")

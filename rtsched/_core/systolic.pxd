@@ -30,6 +30,7 @@ cdef struct Machine:
     double pool_read_cycles
     double stream_beat_cycles
     double stream_start_cycles
+    double layer_start_cycles
 
 
 cdef struct Work:

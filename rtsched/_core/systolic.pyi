@@ -18,6 +18,7 @@ class Tiles:
         pool_read_cycles: float,
         stream_beat_cycles: float,
         stream_start_cycles: float,
+        layer_start_cycles: float,
     ) -> Self: ...
     def estimate(
         self,

@@ -289,7 +289,8 @@ cdef Cost pipelined(const Work *work, const Machine *machine) noexcept nogil:
                         if not is_known[which]:
                             steps[which], is_known[which] = step_at(work, &tiling, which, machine), True
                         pass_step(&steps[which], pixels * times[3][d] * times[4][e], &phase, &cost)
-    cost.cycles = work.parts * (cost.cycles + max(phase.compute_cycles, phase.stored_cycles) + phase.store_cycles)
+    cost.cycles += max(phase.compute_cycles, phase.stored_cycles) + phase.store_cycles
+    cost.cycles = machine.layer_start_cycles + work.parts * cost.cycles
     cost.l2_bytes *= work.parts
     cost.accesses *= work.parts
     return cost
@@ -309,7 +310,7 @@ cdef Cost streamed(const Layer *layer, int64_t tiles, const Machine *machine) no
     cdef double passes = NORM_PASSES if layer.kind == KIND_NORM else SOFTMAX_PASSES if layer.kind == KIND_SOFTMAX else 1
     cdef double moved = passes * layer.inputs + layer.weights + layer.outputs
     cdef Cost cost
-    cost.cycles = ceil(beats(moved, layer.c) / tiles) * machine.stream_beat_cycles
+    cost.cycles = machine.layer_start_cycles + ceil(beats(moved, layer.c) / tiles) * machine.stream_beat_cycles
     if layer.kind == KIND_POOL:
         cost.cycles += (
             ceil(<double>layer.outputs / layer.c * ceil_div(layer.c, DIM) / tiles) * layer.r * layer.s * machine.pool_read_cycles
@@ -373,8 +374,8 @@ cdef class Tiles:
     l2_bytes : int
         At least 4.
     **speeds : float
-        `load_bytes_per_cycle`, `narrow_row_cycles`, `store_row_cycles`, `switch_stall`, `pool_read_cycles`, `stream_beat_cycles` and
-        `stream_start_cycles`; see `rtsched.cost.systolic.SystolicCost`.
+        `load_bytes_per_cycle`, `narrow_row_cycles`, `store_row_cycles`, `switch_stall`, `pool_read_cycles`, `stream_beat_cycles`,
+        `stream_start_cycles` and `layer_start_cycles`; see `rtsched.cost.systolic.SystolicCost`.
     """
 
     def __cinit__(self, *, int64_t scratchpad_bytes, int64_t accumulator_bytes, int64_t l2_bytes, **speeds):
@@ -393,6 +394,7 @@ cdef class Tiles:
         self.machine.pool_read_cycles = speeds["pool_read_cycles"]
         self.machine.stream_beat_cycles = speeds["stream_beat_cycles"]
         self.machine.stream_start_cycles = speeds["stream_start_cycles"]
+        self.machine.layer_start_cycles = speeds["layer_start_cycles"]
 
     def estimate(self, const int64_t[:, ::1] layers, double[:, :] cycles, double[:, :] accesses, int64_t[:, :, :] traffic):
         """Fill in what each layer costs on 1, 2, ... tiles. More tiles are never slower: some may stay idle.

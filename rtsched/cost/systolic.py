@@ -46,6 +46,8 @@ class SystolicCost(BaseModel):
         For each 16 bytes in or out of layers that only stream. Fitted.
     stream_start_cycles : float
         Before a layer other than a pooling streams. Fitted.
+    layer_start_cycles : float
+        Software and an empty pipeline, once per layer. Fitted.
 
     Notes
     -----
@@ -72,7 +74,8 @@ class SystolicCost(BaseModel):
       reads the accumulators instead, `pool_read_cycles` for each element of its windows, and the array waits.
 
     In each phase one block is loaded, the one before is computed and the one before that is stored:
-    ``cycles = sum over n of max(load[n + 1], compute[n], store[n - 1])``, with the load of the first and the store of the last.
+    ``cycles = sum over n of max(load[n + 1], compute[n], store[n - 1])``, with the load of the first and the store of the last,
+    and `layer_start_cycles` once.
 
     **Other layers.** 16-byte beats in and out take `stream_beat_cycles` each (rows whose `channels` are not a multiple of 16 begin
     anywhere: n of their bytes, up to 16, touch (n + 15) / 16 beats), poolings `pool_read_cycles` per window element in addition, others
@@ -106,13 +109,14 @@ class SystolicCost(BaseModel):
     scratchpad_kib: Annotated[int, Field(ge=1, le=2**20, strict=True)] = 128
     accumulator_kib: Annotated[int, Field(ge=2, le=2**20, strict=True)] = 64
     l2_kib: Annotated[int, Field(ge=1, le=2**30, strict=True)] = 2048
-    load_bytes_per_cycle: Annotated[float, Field(gt=0.0, le=1024.0, allow_inf_nan=False)] = 13.2
+    load_bytes_per_cycle: Annotated[float, Field(gt=0.0, le=1024.0, allow_inf_nan=False)] = 14.0
     narrow_row_cycles: Cycles = 32.7
-    store_row_cycles: Cycles = 4.4
+    store_row_cycles: Cycles = 4.1
     switch_stall: Cycles = 0.41
-    pool_read_cycles: Cycles = 2.3
+    pool_read_cycles: Cycles = 2.16
     stream_beat_cycles: Cycles = 1.52
-    stream_start_cycles: Cycles = 35000.0
+    stream_start_cycles: Cycles = 33900.0
+    layer_start_cycles: Cycles = 1280.0
 
     def estimate(self, accelerator: str, tiles: int, layers: LayerTable, energy: Energy) -> Costs:
         """Estimate every layer on 1..tiles tiles.
@@ -169,6 +173,7 @@ class SystolicCost(BaseModel):
             pool_read_cycles=self.pool_read_cycles,
             stream_beat_cycles=self.stream_beat_cycles,
             stream_start_cycles=self.stream_start_cycles,
+            layer_start_cycles=self.layer_start_cycles,
         )
 
 

@@ -23,6 +23,7 @@ SPEEDS = {
     "pool_read_cycles": 2.25,
     "stream_beat_cycles": 1.5,
     "stream_start_cycles": 1000.0,
+    "layer_start_cycles": 40.0,
 }
 EXACT = SystolicCost(**SPEEDS)
 

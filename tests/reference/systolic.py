@@ -189,7 +189,7 @@ def run(w, m):
     for stored, computed, loaded in zip([nothing, nothing, *blocks], [nothing, *blocks, nothing], [*blocks, nothing, nothing], strict=True):
         cycles += max(loaded[0], computed[1], stored[2])
     moved = sum(one[3] for one in blocks)
-    return w.parts * cycles, w.parts * moved, w.parts * (moved + sum(one[4] for one in blocks))
+    return m.layer_start_cycles + w.parts * cycles, w.parts * moved, w.parts * (moved + sum(one[4] for one in blocks))
 
 
 # ---- Layers that stream
@@ -207,4 +207,4 @@ def stream(kind, layer, tiles, m):
         cycles += ceil(layer.outputs // layer.c * ceil_div(layer.c, 16) / tiles) * layer.r * layer.s * m.pool_read_cycles
     else:
         cycles += m.stream_start_cycles
-    return cycles, moved, moved
+    return m.layer_start_cycles + cycles, moved, moved

@@ -21,6 +21,7 @@ SPEEDS = {
     "pool_read_cycles": 2.0,
     "stream_beat_cycles": 2.0,
     "stream_start_cycles": 100.0,
+    "layer_start_cycles": 0.0,
 }
 ROUND = SystolicCost(**SPEEDS)
 
@@ -108,6 +109,12 @@ def test_cycles_by_hand(layer, expected):
 )
 def test_tiles_share_a_layer(layer, tiles, expected):
     assert cycles(layer, tiles) == expected
+
+
+@pytest.mark.parametrize("layer", [gemm(16, 16, 16, count=3), Softmax(name="softmax", elements=160)])
+def test_every_layer_starts_once(layer):
+    slower = ROUND.model_copy(update={"layer_start_cycles": 7.0})
+    assert cycles(layer, 2, slower) == cycles(layer, 2) + 7
 
 
 def test_recurrent_steps_wait_for_each_other():
