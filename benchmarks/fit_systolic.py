@@ -24,7 +24,7 @@ from rtsched.workload.layer import Conv, Elementwise, FusedPool, Gemm, LayerBase
 
 CONSTANTS = (
     "load_bytes_per_cycle",
-    "narrow_row_cycles",
+    "unaligned_beat_cycles",
     "store_row_cycles",
     "switch_stall",
     "pool_read_cycles",

@@ -24,7 +24,7 @@ cdef struct Machine:
     int64_t accumulator_rows  # the half that one buffer has
     int64_t l2_bytes
     double load_bytes_per_cycle
-    double narrow_row_cycles
+    double unaligned_beat_cycles
     double store_row_cycles
     double switch_stall
     double pool_read_cycles

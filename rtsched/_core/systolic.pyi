@@ -12,7 +12,7 @@ class Tiles:
         accumulator_bytes: int,
         l2_bytes: int,
         load_bytes_per_cycle: float,
-        narrow_row_cycles: float,
+        unaligned_beat_cycles: float,
         store_row_cycles: float,
         switch_stall: float,
         pool_read_cycles: float,

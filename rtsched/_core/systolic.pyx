@@ -120,9 +120,11 @@ cdef int64_t input_channels(const Work *work, int64_t inputs, int64_t blocks, co
 
 
 cdef Tiling tile_conv(const Work *work, const Machine *machine) noexcept nogil:
-    # Pixels first, for up to four blocks of output channels: a row of 16 columns, or a square where windows of a pooling
-    # overlap at the edges. Then output channels, then input channels; what does not fit shrinks.
-    cdef int64_t pixels = machine.accumulator_rows // min(FUSED_CHANNEL_BLOCKS, ceil_div(work.k, DIM))
+    # Pixels first, for up to four blocks of output channels (one where input channels are few): a row of 16 columns, or a
+    # square where windows of a pooling overlap at the edges. Then output channels, then input channels; what does not fit
+    # shrinks.
+    cdef int64_t most = FUSED_CHANNEL_BLOCKS if work.c >= DIM else 1
+    cdef int64_t pixels = machine.accumulator_rows // min(most, ceil_div(work.k, DIM))
     cdef int64_t rows = 1, columns = 1, blocks, channels
     cdef Tiling tiling
     tiling.kernel_rows, tiling.kernel_columns = work.r, work.s
@@ -139,7 +141,7 @@ cdef Tiling tile_conv(const Work *work, const Machine *machine) noexcept nogil:
                 break
     blocks = max(1, min(ceil_div(work.k, DIM), machine.accumulator_rows // accumulators(work, rows, columns)))
     channels = input_channels(work, input_rows(work, rows, columns, &tiling), blocks, &tiling, machine)
-    while blocks > FUSED_CHANNEL_BLOCKS and channels < min(work.c, blocks * DIM):
+    while blocks > most and channels < min(work.c, blocks * DIM):
         blocks -= 1
         channels = input_channels(work, input_rows(work, rows, columns, &tiling), blocks, &tiling, machine)
     while channels == 0:
@@ -177,9 +179,11 @@ cdef inline double chunk_cycles(int64_t rows, int64_t columns, const Machine *ma
 
 
 cdef inline double load_cycles(double rows, int64_t row_bytes, int64_t pitch, const Machine *machine) noexcept nogil:
-    # Rows that do not all begin at a beat of memory are fetched one after the other.
+    # Rows that do not all begin at a beat of memory are fetched one after the other; n bytes touch (n + 15) / 16 beats.
     cdef double each = row_bytes / machine.load_bytes_per_cycle
-    return rows * (max(each, machine.narrow_row_cycles) if pitch % DIM > 0 else each)
+    if pitch % DIM > 0:
+        each = max(each, (row_bytes + DIM - 1.0) / DIM * machine.unaligned_beat_cycles)
+    return rows * each
 
 
 cdef Step matmul_step(const Work *work, int64_t rows, int64_t k, int64_t c, bint is_last, const Machine *machine) noexcept nogil:
@@ -210,7 +214,7 @@ cdef Step conv_step(
     cdef double window_reads = work.pool_r * work.pool_s
     cdef Step step
     step.compute_cycles = blocks * taps * ceil_div(c, DIM) * chunk_cycles(rows, columns, machine)
-    step.load_cycles = load_cycles(inputs, c, work.c, machine) + weights / machine.load_bytes_per_cycle
+    step.load_cycles = load_cycles(inputs, c * work.copies, work.c, machine) + weights / machine.load_bytes_per_cycle
     step.store_cycles = 0.0
     step.moved_bytes = inputs * c + weights
     if is_last:
@@ -374,7 +378,7 @@ cdef class Tiles:
     l2_bytes : int
         At least 4.
     **speeds : float
-        `load_bytes_per_cycle`, `narrow_row_cycles`, `store_row_cycles`, `switch_stall`, `pool_read_cycles`, `stream_beat_cycles`,
+        `load_bytes_per_cycle`, `unaligned_beat_cycles`, `store_row_cycles`, `switch_stall`, `pool_read_cycles`, `stream_beat_cycles`,
         `stream_start_cycles` and `layer_start_cycles`; see `rtsched.cost.systolic.SystolicCost`.
     """
 
@@ -388,7 +392,7 @@ cdef class Tiles:
         self.machine.accumulator_rows = accumulator_bytes // (2 * 4 * DIM)  # of 32 bits
         self.machine.l2_bytes = l2_bytes
         self.machine.load_bytes_per_cycle = speeds["load_bytes_per_cycle"]
-        self.machine.narrow_row_cycles = speeds["narrow_row_cycles"]
+        self.machine.unaligned_beat_cycles = speeds["unaligned_beat_cycles"]
         self.machine.store_row_cycles = speeds["store_row_cycles"]
         self.machine.switch_stall = speeds["switch_stall"]
         self.machine.pool_read_cycles = speeds["pool_read_cycles"]

@@ -33,8 +33,8 @@ class SystolicCost(BaseModel):
         The L2 of the whole accelerator.
     load_bytes_per_cycle : float
         What a tile's DMA delivers from the L2. Fitted; the bus is 16 wide.
-    narrow_row_cycles : float
-        From one row of a tensor to the next while it is loaded, where rows do not begin at multiples of 16 bytes (three-channel
+    unaligned_beat_cycles : float
+        For each 16 bytes of memory that an input row touches, where rows do not begin at multiples of 16 bytes (three-channel
         images): such rows are fetched one after the other. Fitted.
     store_row_cycles : float
         For 16 results of one pixel. Fitted.
@@ -59,17 +59,18 @@ class SystolicCost(BaseModel):
 
     - Matrices: the block begins with the largest square of accumulators and half of the rows, then columns, rows and depth
       grow by turns, as Gemmini's library does.
-    - Convolutions: 16 columns of pixels and as many rows as the accumulators hold for 64 output channels (fewer if there are
-      no more); then as many output channels, then as many input channels as fit. With a pooling that is part of the layer,
-      pixels form a square, since windows at its edges are computed twice. C < 16 input channels are kept
-      q = min(S, 16 // C) times, beside their neighbours, so that q taps take one pass.
+    - Convolutions: 16 columns of pixels and as many rows as the accumulators hold for 64 output channels (16 where C < 16);
+      then as many output channels, then as many input channels as fit. With a pooling that is part of the layer, pixels form a
+      square, since windows at its edges are computed twice. C < 16 input channels are kept q = min(S, 16 // C) times, beside
+      their neighbours, so that q taps take one pass.
 
     **Time of a block.** All quotients are rounded up.
 
     - compute: for each 16 output channels, tap (or q taps) and 16 input channels, all pixels pass the array with the same
       weights, in passes of a row of up to 16 pixels, one cycle each, at least 4. The next weights enter during the last pass,
       of r pixels: it takes 16 + (16 - r) `switch_stall`.
-    - load: inputs and weights at `load_bytes_per_cycle`, input rows not aligned to 16 bytes at least `narrow_row_cycles` each.
+    - load: inputs and weights at `load_bytes_per_cycle`, input rows of n bytes (q C
+      for few channels) that do not begin at multiples of 16 at least (n + 15) / 16 `unaligned_beat_cycles` each.
     - store: `store_row_cycles` for each 16 results, once the block has seen all inputs. A pooling that is part of the layer
       reads the accumulators instead, `pool_read_cycles` for each element of its windows, and the array waits.
 
@@ -110,13 +111,13 @@ class SystolicCost(BaseModel):
     accumulator_kib: Annotated[int, Field(ge=2, le=2**20, strict=True)] = 64
     l2_kib: Annotated[int, Field(ge=1, le=2**30, strict=True)] = 2048
     load_bytes_per_cycle: Annotated[float, Field(gt=0.0, le=1024.0, allow_inf_nan=False)] = 14.0
-    narrow_row_cycles: Cycles = 32.7
+    unaligned_beat_cycles: Cycles = 5.52
     store_row_cycles: Cycles = 4.1
     switch_stall: Cycles = 0.41
     pool_read_cycles: Cycles = 2.16
     stream_beat_cycles: Cycles = 1.52
-    stream_start_cycles: Cycles = 33900.0
-    layer_start_cycles: Cycles = 1280.0
+    stream_start_cycles: Cycles = 33800.0
+    layer_start_cycles: Cycles = 1340.0
 
     def estimate(self, accelerator: str, tiles: int, layers: LayerTable, energy: Energy) -> Costs:
         """Estimate every layer on 1..tiles tiles.
@@ -167,7 +168,7 @@ class SystolicCost(BaseModel):
             accumulator_bytes=self.accumulator_kib * 1024,
             l2_bytes=self.l2_kib * 1024,
             load_bytes_per_cycle=self.load_bytes_per_cycle,
-            narrow_row_cycles=self.narrow_row_cycles,
+            unaligned_beat_cycles=self.unaligned_beat_cycles,
             store_row_cycles=self.store_row_cycles,
             switch_stall=self.switch_stall,
             pool_read_cycles=self.pool_read_cycles,

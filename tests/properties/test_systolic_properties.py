@@ -17,7 +17,7 @@ from rtsched.workload.layer import Conv, Elementwise, FusedPool, Gemm
 # Powers of two, so that sums are exact in any order.
 SPEEDS = {
     "load_bytes_per_cycle": 8.0,
-    "narrow_row_cycles": 32.5,
+    "unaligned_beat_cycles": 32.5,
     "store_row_cycles": 4.25,
     "switch_stall": 0.5,
     "pool_read_cycles": 2.25,

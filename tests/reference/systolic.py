@@ -97,7 +97,8 @@ def tile_conv(w, m):
         return m.scratchpad_rows // (inputs + blocks * r * s * 16) * 16
 
     k_blocks = ceil_div(w.k, 16)
-    pixels = m.accumulator_rows // min(4, k_blocks)
+    most = 4 if w.c >= 16 else 1
+    pixels = m.accumulator_rows // min(most, k_blocks)
     if w.is_pooled:
         rows = columns = 1
         while True:
@@ -112,7 +113,7 @@ def tile_conv(w, m):
         rows = min(w.rows, max(1, pixels // columns))
     blocks = max(1, min(k_blocks, m.accumulator_rows // prod2(conv_size(rows, columns))))
     r, s = w.r, w.s
-    while blocks > 4 and fitting(rows, columns, blocks, r, s) < min(w.c, 16 * blocks):
+    while blocks > most and fitting(rows, columns, blocks, r, s) < min(w.c, 16 * blocks):
         blocks -= 1
     while not (channels := fitting(rows, columns, blocks, r, s)):
         if rows * columns > 1:
@@ -145,7 +146,7 @@ def chunk(rows, columns, m):
 
 def load(rows, row_bytes, pitch, m):
     each = row_bytes / m.load_bytes_per_cycle
-    return rows * (each if pitch % 16 == 0 else max(each, m.narrow_row_cycles))
+    return rows * (each if pitch % 16 == 0 else max(each, (row_bytes + 15) / 16 * m.unaligned_beat_cycles))
 
 
 def blocks_of(w, m):
@@ -173,7 +174,7 @@ def blocks_of(w, m):
         passes = ceil_div(outs, 16) * r * ceil_div(s, w.copies)
         window, weights, written = w.pool_r * w.pool_s, outs * ins * r * s, is_last * a * b * ceil_div(outs, 16)
         yield (
-            load(inputs, ins, w.c, m) + weights / m.load_bytes_per_cycle,
+            load(inputs, ins * w.copies, w.c, m) + weights / m.load_bytes_per_cycle,
             passes * ceil_div(ins, 16) * chunk(y, x, m) + (written * window * m.pool_read_cycles if window > 1 else 0),
             0 if window > 1 else written * m.store_row_cycles,
             inputs * ins + weights + is_last * a * b * outs,

@@ -15,7 +15,7 @@ from rtsched.workload.layer import Conv, Elementwise, FusedPool, Gemm, Measured,
 
 SPEEDS = {
     "load_bytes_per_cycle": 16.0,
-    "narrow_row_cycles": 32.0,
+    "unaligned_beat_cycles": 32.0,
     "store_row_cycles": 4.0,
     "switch_stall": 0.5,
     "pool_read_cycles": 2.0,
@@ -53,8 +53,8 @@ def gemm(m, n, k, **changes):
         (gemm(1, 16, 16), 17 + 23.5 + 4),
         # Two blocks of 512 rows, as many as the accumulators hold; while one is computed the other is loaded or stored.
         (gemm(1024, 16, 16), 528 + 528 + 2048 + 2048),
-        # Rows of 17 bytes are fetched one after the other.
-        (gemm(16, 16, 17), 16 * 32 + 17 + 2 * 16 + 64),
+        # Rows of 17 bytes are fetched one after the other; each touches two beats.
+        (gemm(16, 16, 17), 16 * 2 * 32 + 17 + 2 * 16 + 64),
         # Two heads, two steps in each of two directions.
         (gemm(16, 16, 16, count=2), 2 * 112),
         (Recurrent(name="rnn", input_size=8, hidden_size=8, gates=1, steps=2, directions=2, batch=16), None),
@@ -62,8 +62,10 @@ def gemm(m, n, k, **changes):
         (conv(16, 16, 16, 1), 256 + 16 + 256 + 1024),
         # 256 pixels and 9 taps; padding is not loaded.
         (conv(16, 16, 16, 3, padding=1), 256 + 144 + 9 * 256 + 1024),
-        # Three channels: three taps share a pass; pixels come one after the other.
-        (conv(16, 3, 16, 3, padding=1), 256 * 32 + 27 + 3 * 256 + 1024),
+        # Three channels: three taps share a pass; rows of three pixels, 9 bytes, come one after the other and touch 1.5 beats.
+        (conv(16, 3, 16, 3, padding=1), 256 * 48 + 27 + 3 * 256 + 1024),
+        # The accumulators hold 32 of 64 output channels; the other 32 load the image again.
+        (conv(64, 3, 16, 3, padding=1), 2 * (256 * 48 + 54) + 2048 + 2048),
         # 7 columns: seven passes, the last one takes 16 + 9 / 2.
         (conv(16, 16, 7, 3, padding=1), 49 + 144 + 9 * (42 + 20.5) + 49 * 4),
         # 2 columns pass in 4 cycles.
@@ -74,7 +76,7 @@ def gemm(m, n, k, **changes):
         (conv(16, 16, 16, 3, padding=1, batch=2), 2 * 3728),
         (conv(16, 16, 4, 1, batch=2), 32 + 16 + 32 + 128),
         # Depthwise: sixteen times one channel.
-        (conv(16, 16, 16, 3, padding=1, groups=16), 16 * (256 * 32 + 9 / 16 + 3 * 256 + 1024)),
+        (conv(16, 16, 16, 3, padding=1, groups=16), 16 * (256 * 18 / 16 * 32 + 9 / 16 + 3 * 256 + 1024)),
         # Four phases of 1 x 1 taps are 64 output channels.
         (conv(16, 16, 4, 2, stride=2, transposed=True), 16 + 64 + 4 * 16 + 16 * 4 * 4),
         # 100 blocks of 16 in from each of two operands, 100 out.
@@ -185,7 +187,7 @@ def test_no_layers():
         {"l2_kib": 0},
         {"load_bytes_per_cycle": 0.0},
         {"switch_stall": -0.1},
-        {"narrow_row_cycles": float("nan")},
+        {"unaligned_beat_cycles": float("nan")},
         {"unknown": 1},
     ],
 )
