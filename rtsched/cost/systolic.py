@@ -69,8 +69,8 @@ class SystolicCost(BaseModel):
     - compute: for each 16 output channels, tap (or q taps) and 16 input channels, all pixels pass the array with the same
       weights, in passes of a row of up to 16 pixels, one cycle each, at least 4. The next weights enter during the last pass,
       of r pixels: it takes 16 + (16 - r) `switch_stall`.
-    - load: inputs and weights at `load_bytes_per_cycle`, input rows of n bytes (q C
-      for few channels) that do not begin at multiples of 16 at least (n + 15) / 16 `unaligned_beat_cycles` each.
+    - load: inputs and weights at `load_bytes_per_cycle`; input rows of n bytes (q C where C < 16) that do not begin at multiples
+      of 16 at least (n + 15) / 16 `unaligned_beat_cycles` each.
     - store: `store_row_cycles` for each 16 results, once the block has seen all inputs. A pooling that is part of the layer
       reads the accumulators instead, `pool_read_cycles` for each element of its windows, and the array waits.
 
@@ -78,9 +78,9 @@ class SystolicCost(BaseModel):
     ``cycles = sum over n of max(load[n + 1], compute[n], store[n - 1])``, with the load of the first and the store of the last,
     and `layer_start_cycles` once.
 
-    **Other layers.** 16-byte beats in and out take `stream_beat_cycles` each (rows whose `channels` are not a multiple of 16 begin
-    anywhere: n of their bytes, up to 16, touch (n + 15) / 16 beats), poolings `pool_read_cycles` per window element in addition, others
-    `stream_start_cycles` once. Norm reads its inputs twice, softmax three times.
+    **Other layers.** 16-byte beats in and out take `stream_beat_cycles` each (rows whose `channels` are not a multiple of 16
+    begin anywhere: n of their bytes, up to 16, touch (n + 15) / 16 beats), poolings `pool_read_cycles` per window element in
+    addition, others `stream_start_cycles` once. Norm reads its inputs twice, softmax three times.
 
     **Several tiles** share the output channels, the rows, or the independent groups, images and heads, in equal parts rounded
     up to 16 channels or rows of a matrix: whichever is fastest, on as many of the tiles as help. Their synchronisation is
