@@ -33,7 +33,8 @@ if mode not in MODES:
 compile_args = ["-O3" if mode == "release" else "-O1", "-ffp-contract=off", "-fno-math-errno"]
 if mode == "debug":
     # Cython's own overflow check takes the GIL; the compiler's traps. Unsigned draws wrap on purpose and are not checked.
-    compile_args += ["-fsanitize=signed-integer-overflow,bounds,shift", "-fsanitize-undefined-trap-on-error"]
+    # Python's own flags hold -fwrapv, under which signed overflow is not undefined and therefore never traps.
+    compile_args += ["-fno-wrapv", "-fsanitize=signed-integer-overflow,bounds,shift", "-fsanitize-undefined-trap-on-error"]
 macros = [("CYTHON_TRACE_NOGIL", "1")] if mode == "trace" else []
 
 SHARED_UTILITY = "rtsched._core._shared_utility"  # memoryviews and the like, compiled once; its source is generated

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rtsched.errors import InputError
+from rtsched.errors import InputError, reason_of, short
 
 __all__ = ["RangeError", "Row", "capped", "csv_rows", "number", "rounded", "shown", "unknown"]
 
@@ -88,7 +88,7 @@ def shown(value: Any) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         return "nothing"
     text = value.strip() if isinstance(value, str) else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return short(text)
 
 
 def capped(faults: list[str], source: str) -> list[str]:
@@ -123,7 +123,7 @@ def _text(file: str) -> str:
     except InputError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        raise InputError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise InputError(f"{file}: cannot be read: {reason_of(error)}") from error
     if len(data) > MAX_BYTES:
         raise InputError(f"{file}: is larger than {MAX_BYTES // 1_000_000} MB")
     data = data.removeprefix(b"\xef\xbb\xbf")

@@ -11,20 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rtsched.errors import InputError
+from rtsched.errors import InputError, short
 
 if TYPE_CHECKING:
     from ruamel.yaml.error import MarkedYAMLError, StringMark
     from ruamel.yaml.events import NodeEvent, ScalarEvent
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "Node", "Place", "Step", "compose", "resolve", "short"]
+__all__ = ["MAX_DEPTH", "MAX_NODES", "Node", "Place", "Step", "compose", "resolve"]
 
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
 """Values in a document, counted as if every alias were written out; long text counts as several."""
 CHARACTERS_PER_NODE = 100
 MAX_DIGITS = 400
-MAX_SHOWN = 60
 
 Step = str | int
 Place = tuple[int, int]
@@ -93,10 +92,6 @@ def resolve(text: str) -> str | int | float | bool | None:
             return float("inf")
         return int(text, 0) if text[1:2] in ("o", "x") else int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def short(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
 def compose(data: bytes, file: str) -> Node:

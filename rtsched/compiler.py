@@ -163,7 +163,9 @@ def _costs(platform: Platform, table: LayerTable) -> tuple[np.ndarray, dict[str,
         is_measured = isinstance(one.cost, TableCost)
         found = _too_long(costs, table, one.name, ports[a], l2_bytes_per_ns)
         if is_measured:
-            found += _too_greedy(costs, table, one.name, ports[a], l2_bytes_per_ns)
+            has_narrow_port = one.port_gb_per_s is not None and one.port_gb_per_s < alone
+            bound = "its port_gb_per_s" if has_narrow_port else "memory.peak_gb_per_s times efficiency[0]"
+            found += _too_greedy(costs, table, one.name, (("DRAM", ports[a], bound), ("L2", l2_bytes_per_ns, "memory.l2_gb_per_s")))
         faults.extend(found)
         if not found:
             _fill(part, costs, ports[a], l2_bytes_per_ns, platform.sync_ns, is_measured)
@@ -232,16 +234,21 @@ def _too_long(costs: Costs, table: LayerTable, accelerator: str, port_bytes_per_
     return faults
 
 
-def _too_greedy(costs: Costs, table: LayerTable, accelerator: str, port_bytes_per_ns: float, l2_bytes_per_ns: float) -> list[str]:
-    """Faults of measured rows that would need more bandwidth than one accelerator can get."""
+def _too_greedy(costs: Costs, table: LayerTable, accelerator: str, limits: Sequence[tuple[str, float, str]]) -> list[str]:
+    """Faults of measured rows that would need more bandwidth than one accelerator can get.
+
+    Limits are of DRAM and L2: which of them, bytes per ns, and what sets it.
+    """
     faults = []
-    for what, moved, most in (("DRAM", costs.dram_bytes, port_bytes_per_ns), ("L2", costs.l2_bytes, l2_bytes_per_ns)):
+    remedies = {"DRAM": "; what several layers share is less by the later entries of efficiency", "L2": ""}
+    for what, most, bound in limits:
+        moved = costs.dram_bytes if what == "DRAM" else costs.l2_bytes
         with np.errstate(over="ignore", invalid="ignore"):
             is_greedy = np.ceil(moved / most) > costs.compute_ns  # never where there is no row
         faults += [
             f"layer {table.keys[i].layer!r} of model {table.keys[i].model!r} on {accelerator!r} with {_tiles(n + 1)}: "
             f"{moved[i, n]} bytes of {what} in {costs.compute_ns[i, n]:.0f} ns are {moved[i, n] / costs.compute_ns[i, n]:.6g} GB/s; "
-            f"it can draw at most {most:.6g} GB/s"
+            f"it can draw at most {most:.6g} GB/s ({bound}): lower {what.lower()}_bytes or raise latency_ns{remedies[what]}"
             for i, n in np.argwhere(is_greedy)
         ]
     return faults

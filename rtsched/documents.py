@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from rtsched._yaml import Node, Place, Step, compose, resolve, short
-from rtsched.errors import Fault, FaultsError, InputError
+from rtsched._files import open_regular
+from rtsched._yaml import Node, Place, Step, compose, resolve
+from rtsched.errors import Fault, FaultsError, InputError, reason_of, short
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -70,7 +71,9 @@ def hint(word: str, known: Iterable[str], label: str = "") -> str:
         The end of a message: ``; did you mean 'fps'?`` or ``; known keys: fps, name`` or nothing.
     """
     known = list(known)
-    if close := get_close_matches(word, known, n=1):
+    folded = {one.casefold(): one for one in reversed(known)}
+    close = get_close_matches(word, known, n=1) or [folded[one] for one in get_close_matches(word.casefold(), folded, n=1)]
+    if close:
         return f"; did you mean {close[0]!r}?"
     return f"; {label}: {', '.join(known)}" if label and known else ""
 
@@ -251,13 +254,12 @@ def path_text(path: Steps) -> str:
 
 def _read_bytes(path: Path, file: str) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise InputError(f"{file}: no such file{hint(path.name, _siblings(path))}") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{file}: cannot be read: {reason[:1].lower()}{reason[1:]}") from error
+        raise InputError(f"{file}: cannot be read: {reason_of(error)}") from error
     if len(data) > MAX_BYTES:
         raise InputError(f"{file}: is larger than {MAX_BYTES // 1_000_000} MB")
     return data

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-__all__ = ["Fault", "FaultList", "FaultsError", "InputError", "PolicyError", "RtschedError", "repeated_names"]
+__all__ = ["Fault", "FaultList", "FaultsError", "InputError", "PolicyError", "RtschedError", "reason_of", "repeated_names", "short"]
 
 ResultT = TypeVar("ResultT")
+
+MAX_SHOWN = 60
+"""Characters of what a user wrote that a message shows."""
 
 Fault = tuple[tuple[str | int, ...], str]
 """A path inside an object, and what is wrong there."""
@@ -88,6 +91,17 @@ class PolicyError(RtschedError):
     """
 
     outcome: Any = None
+
+
+def reason_of(error: Exception) -> str:
+    """Say why the operating system refused a file, as the end of a message."""
+    text = getattr(error, "strerror", None) or str(error)
+    return f"{text[:1].lower()}{text[1:]}"
+
+
+def short(text: str) -> str:
+    """Shorten what a user wrote to what a message can show."""
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
 def repeated_names(field: str, members: Sequence[Any]) -> list[Fault]:

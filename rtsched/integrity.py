@@ -5,6 +5,7 @@ The core trusts a `Problem`. One that the compiler has made is sound; one that c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from rtsched.platform.platform import MAX_TILES
 from rtsched.problem import ARRIVALS, COST_ROW, MAX_TIME_NS, Problem
-from rtsched.tasks import ragged
+from rtsched.tasks import MAX_PART_NS, nearest_ns, ragged
 from rtsched.workload.cascade import ancestors, cascade_faults
 from rtsched.workload.scenario import MAX_OUTSTANDING, MAX_PRIORITY, MAX_SIGMA
 from rtsched.workload.series import MAX_FACTOR
@@ -41,18 +42,20 @@ class Shape:
 
 
 BOOL, INT32, INT64, FLOAT = np.dtype(np.bool_), np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.float64)
-TIME = (0, MAX_TIME_NS)
+TIME = (0, MAX_PART_NS)
 CODE = (0, 2**31 - 1)
 PROBABILITY = (0.0, 1.0)
-TO_GO = Shape(INT64, ("layers", "max_tiles"), *TIME)
-TINY, HUGE = float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max)
+TO_GO = Shape(INT64, ("layers", "max_tiles"), 0, MAX_TIME_NS)
+TINY, HUGE = math.ulp(0.0), float(np.finfo(np.float64).max)
+MAX_RATE_HZ = 1e9
+"""One release per ns: at a higher rate the clock would stand still."""
 
 ARRAYS: Mapping[str, Shape] = {
     "task_model": Shape(INT32, ("tasks",), *CODE),
     "task_arrival": Shape(INT32, ("tasks",), 0, len(ARRIVALS) - 1),
-    "task_rate_hz": Shape(FLOAT, ("tasks",), 0.0, HUGE),
-    "task_offset_ns": Shape(INT64, ("tasks",), *TIME),
-    "task_jitter_ns": Shape(INT64, ("tasks",), *TIME),
+    "task_rate_hz": Shape(FLOAT, ("tasks",), 0.0, MAX_RATE_HZ),
+    "task_offset_ns": Shape(INT64, ("tasks",), 0, MAX_TIME_NS // 2),
+    "task_jitter_ns": Shape(INT64, ("tasks",), 0, MAX_PART_NS),
     "task_outstanding": Shape(INT32, ("tasks",), 0, MAX_OUTSTANDING),
     "task_period_ns": Shape(INT64, ("tasks",), *TIME),
     "task_deadline_ns": Shape(INT64, ("tasks",), *TIME),
@@ -187,14 +190,14 @@ def _range_fault(expected: Shape, array: np.ndarray) -> str | None:
 
 
 def _number_faults(problem: Problem) -> Iterator[str]:
-    if not 1 <= problem.duration_ns <= problem.end_ns <= MAX_TIME_NS:
-        yield f"duration_ns, end_ns: must be 1 <= duration <= end <= 2**62, got {problem.duration_ns} and {problem.end_ns}"
+    if not 1 <= problem.duration_ns <= problem.end_ns <= MAX_TIME_NS // 2:
+        yield f"duration_ns, end_ns: must be 1 <= duration <= end <= 2**61, got {problem.duration_ns} and {problem.end_ns}"
     if not 0 < problem.peak_bytes_per_ns <= HUGE:
         yield f"peak_bytes_per_ns: must be above 0, got {problem.peak_bytes_per_ns}"
     if not problem.l2_bytes_per_ns > 0:
         yield f"l2_bytes_per_ns: must be above 0, got {problem.l2_bytes_per_ns}"
-    if not 0 <= problem.regroup_ns <= MAX_TIME_NS:
-        yield f"regroup_ns: must be at least 0, got {problem.regroup_ns}"
+    if not 0 <= problem.regroup_ns <= MAX_PART_NS:
+        yield f"regroup_ns: must be from 0 to 2**60, got {problem.regroup_ns}"
     if not 0 <= problem.dram_j_per_byte <= HUGE:
         yield f"dram_j_per_byte: must be at least 0, got {problem.dram_j_per_byte}"
 
@@ -215,6 +218,8 @@ def _index_faults(problem: Problem, sizes: Mapping[str, int]) -> Iterator[str]:
         yield "efficiency: must not be empty"
     if sizes["max_tiles"] != problem.accelerator_tiles.max() or (np.diff(problem.option_first) != problem.accelerator_tiles).any():
         yield "accelerator_tiles: must agree with option_first and the columns of togo_mean_ns"
+    if problem.costs["t_iso_ns"].max() > MAX_TIME_NS // 2:
+        yield f"costs: t_iso_ns must be at most 2**61, got {problem.costs['t_iso_ns'].max()}"
     if not (problem.costs["t_iso_ns"] > 0).any(axis=1).all():
         yield "costs: every layer must run on some option"
 
@@ -226,6 +231,12 @@ def _cascade_faults(problem: Problem) -> Iterator[str]:
         yield "parent_first: children, and only they, must have parents"
     if (problem.task_rate_hz[np.isin(law, [ARRIVALS.index("periodic"), ARRIVALS.index("poisson")])] <= 0).any():
         yield "task_rate_hz: must be above 0 for periodic and Poisson arrivals"
+    elif any(
+        jitter_ns > nearest_ns(1e9 / rate_hz)
+        for jitter_ns, rate_hz in zip(problem.task_jitter_ns.tolist(), problem.task_rate_hz.tolist(), strict=True)
+        if jitter_ns > 0 and rate_hz > 0
+    ):
+        yield "task_jitter_ns: must be at most the period"  # else releases would not ascend
     if ((problem.task_outstanding > 0) != (law == ARRIVALS.index("closed"))).any():
         yield "task_outstanding: must be above 0 for closed loops, and only for them"
     if (problem.task_outstanding * problem.task_max_backlog).any():

@@ -7,6 +7,7 @@ are addressed by their name, or else by their number from 0. What is changed is 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,15 +17,15 @@ from typing import Any, NoReturn
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from rtsched._yaml import Node, Step, compose, short
+from rtsched._yaml import Node, Step, compose
 from rtsched.documents import explain, hint, path_text
-from rtsched.errors import Fault, FaultsError, InputError
+from rtsched.errors import Fault, FaultsError, InputError, short
 from rtsched.library import platform_reference, resolve_models
 from rtsched.platform.platform import Platform
 from rtsched.policies.registry import ROLES
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["Setting", "Settings", "change_platform", "change_scenario"]
+__all__ = ["Override", "Settings", "change_platform", "change_scenario"]
 
 ROOMS = ("scenario", "platform", *ROLES)
 """What a path may begin with."""
@@ -35,7 +36,7 @@ _PLACE = re.compile(r"^value:\d+:\d+:? ")
 
 
 @dataclass(frozen=True)
-class Setting:
+class Override:
     """One value that replaces another.
 
     Attributes
@@ -69,14 +70,14 @@ class Settings:
 
     Attributes
     ----------
-    of_scenario, of_platform, of_policy : tuple of Setting
+    of_scenario, of_platform, of_policy : tuple of Override
     faults : tuple of str
         Of settings that could not be read; whoever applies the others reports them.
     """
 
-    of_scenario: tuple[Setting, ...] = ()
-    of_platform: tuple[Setting, ...] = ()
-    of_policy: tuple[Setting, ...] = ()
+    of_scenario: tuple[Override, ...] = ()
+    of_platform: tuple[Override, ...] = ()
+    of_policy: tuple[Override, ...] = ()
     faults: tuple[str, ...] = ()
 
     @classmethod
@@ -89,7 +90,7 @@ class Settings:
             ``PATH=VALUE``; the value is a YAML 1.2 scalar, list or mapping.
         """
         faults: list[str] = []
-        found: list[Setting] = []
+        found: list[Override] = []
         for text in texts:
             path, equals, value = text.partition("=")
             label = f"--set {short(text)}"
@@ -99,7 +100,7 @@ class Settings:
                 faults.append(f"{label}: has no value; null stands for none")
             else:
                 try:
-                    found.append(Setting(path.strip(), compose(value.encode("utf-8", "surrogateescape"), "value"), label))
+                    found.append(Override(path.strip(), compose(value.encode("utf-8", "surrogateescape"), "value"), label))
                 except InputError as error:
                     faults += [f"{label}: {_PLACE.sub('', fault)}" for fault in error.faults]
         return cls._sorted(found, faults)
@@ -120,15 +121,17 @@ class Settings:
             return cls(faults=(f"settings must map paths to values, got {settings!r:.60}",))
         faults = [f"settings: a path must be text, got {path!r:.60}" for path in settings if not isinstance(path, str)]
         texts = {path: value for path, value in settings.items() if isinstance(path, str)}
-        found = [Setting(path, _node(_plain(value)), f"settings[{short(repr(path))}]") for path, value in texts.items()]
+        found = [Override(path, _node(_plain(value)), f"settings[{short(repr(path))}]") for path, value in texts.items()]
         return cls._sorted(found, faults)
 
     @classmethod
-    def _sorted(cls, settings: Iterable[Setting], faults: list[str]) -> Settings:
-        chosen: dict[str, list[Setting]] = {"scenario": [], "platform": [], "policy": []}
+    def _sorted(cls, settings: Iterable[Override], faults: list[str]) -> Settings:
+        chosen: dict[str, list[Override]] = {"scenario": [], "platform": [], "policy": []}
         for one in settings:
             if one.room not in ROOMS:
-                faults.append(f"{one.label}: a path begins with {', '.join(ROOMS[:-1])} or {ROOMS[-1]}{hint(one.room, ROOMS)}")
+                meant = _meant(one.path)
+                remedy = f"; did you mean {meant!r}?" if meant else hint(one.room, ROOMS)
+                faults.append(f"{one.label}: a path begins with {', '.join(ROOMS[:-1])} or {ROOMS[-1]}{remedy}")
             elif "" in one.steps or not one.steps:
                 faults.append(f"{one.label}: the path must name what to set in {one.room}, as {one.room}.NAME")
             else:
@@ -140,6 +143,17 @@ class Settings:
     def of_problem(self) -> Settings:
         """Return the settings without those of the policy."""
         return replace(self, of_policy=())
+
+    def given(self, **changes: float | None) -> dict[str, Any]:
+        """Return path to value of everything that was set, as JSON has it, for the provenance.
+
+        Parameters
+        ----------
+        **changes
+            What else replaces the scenario's own, such as ``load``; None for what stays.
+        """
+        found = {one.path: _written(one.node.value) for one in (*self.of_scenario, *self.of_platform, *self.of_policy)}
+        return found | {f"scenario.{name}": _written(value) for name, value in changes.items() if value is not None}
 
     @property
     def roles(self) -> dict[str, object]:
@@ -209,10 +223,10 @@ class _Change:
     Only what lies on the way to a new value is taken apart; the rest keeps its objects, so that no file is read again.
     """
 
-    def __init__(self, original: Any, settings: Iterable[Setting]) -> None:
+    def __init__(self, original: Any, settings: Iterable[Override]) -> None:
         self._model = type(original)
         self._tree: Any = _opened(original)
-        self._placed: dict[Steps, Setting] = {}
+        self._placed: dict[Steps, Override] = {}
         self._faults: list[str] = []
         for one in settings:
             try:
@@ -220,7 +234,7 @@ class _Change:
             except FaultsError as error:
                 self._faults.append(f"{one.label}: {error}")
 
-    def _place(self, setting: Setting) -> None:
+    def _place(self, setting: Override) -> None:
         around = self._tree
         steps: Steps = ()
         todo: Steps = setting.steps
@@ -318,6 +332,28 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _written(value: Any) -> Any:
+    """A value as JSON has it: an object by its class and name, infinity as text."""
+    if isinstance(value, Mapping):
+        return {str(key): _written(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_written(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return f"{type(value).__name__} {_name(value) or ''}".rstrip()
+
+
+def _meant(path: str) -> str:
+    """The path that was probably meant by one that begins with no room; empty when none suggests itself."""
+    first, dot, _ = path.partition(".")
+    rooms = [room for room, model in (("scenario", Scenario), ("platform", Platform)) if first in model.model_fields]
+    if not rooms and (dot or hint(first, ROOMS)):
+        return ""
+    return f"{rooms[0] if rooms else ROLES[0]}.{path}"
 
 
 def _node(value: Any) -> Node:

@@ -18,12 +18,12 @@ from rtsched.inputs import load_inputs
 from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, Outcome
 from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
-from rtsched.policies.registry import configure, load_policy
+from rtsched.policies.registry import ROLES, configure, load_policy
 from rtsched.policies.roles import Policy
 from rtsched.problem import Problem
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["Interrupted", "compile", "run", "simulate"]
+__all__ = ["Interrupted", "check_seed", "compile", "run", "sha256_of", "simulate"]
 
 JOB_RECORD = np.dtype(
     [
@@ -153,7 +153,7 @@ def simulate(
         chosen = faults.of(configure, chosen, wanted.roles)
     faults.report()
     assert problem is not None
-    return run(problem, chosen, seed=seed, layers=layers)
+    return run(problem, chosen, seed=seed, layers=layers, settings=wanted.given(duration_s=duration_s, load=load))
 
 
 def run(
@@ -164,6 +164,7 @@ def run(
     layers: bool = False,
     progress: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Run a compiled problem once.
 
@@ -176,6 +177,8 @@ def run(
         Called about every 10 ms with the simulated time and the latest possible end, both in ns.
     stop : callable, optional
         Asked about every 10 ms; the run ends where it stands when it answers True.
+    settings : mapping of path to value, optional
+        What was changed to make the problem and the policy, for the provenance; it changes nothing here.
 
     Returns
     -------
@@ -186,11 +189,10 @@ def run(
     InputError, PolicyError, Interrupted
         As for `simulate`.
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-        raise InputError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
+    check_seed(seed)
     chosen = load_policy(policy)
     # Before anything runs: what a role changes in itself must not show.
-    provenance = _provenance(problem, chosen, int(seed))
+    provenance = _provenance(problem, chosen, int(seed), settings or {})
     try:
         engine = _engine(problem, chosen, int(seed), layers)
     except ContractError as error:
@@ -208,11 +210,27 @@ def run(
     return _outcome(engine, problem, provenance)
 
 
+def check_seed(seed: int) -> None:
+    """Refuse what is no integer from 0 to 2**64 - 1.
+
+    Raises
+    ------
+    InputError
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+        raise InputError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r:.60}")
+
+
+def sha256_of(text: str) -> str:
+    """SHA-256 as hexadecimal digits; text may hold what UTF-8 has not, such as parts of the names of files."""
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
 def _engine(problem: Problem, policy: Policy, seed: int, layers: bool) -> Engine:
     """Start each role once, however many places it takes in the policy."""
     started: dict[int, Any] = {}
     states: dict[str, Any] = {}
-    for place in ("mapper", "dropper", "selector", "regulator", "tuner"):
+    for place in ROLES:
         role = getattr(policy, place)
         if role is not None and id(role) not in started:
             started[id(role)] = role.start(problem)
@@ -281,13 +299,13 @@ def _layers(records: np.ndarray, uids: np.ndarray) -> np.ndarray:
     return layers[np.lexsort((layers["start_ns"], layers["job"]))]
 
 
-def _provenance(problem: Problem, policy: Policy, seed: int) -> dict[str, Any]:
-    inputs = hashlib.sha256(f"{problem.digest} {policy!r} {seed}".encode()).hexdigest()
+def _provenance(problem: Problem, policy: Policy, seed: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "version": __version__,
         "scenario": problem.scenario_name,
         "platform": problem.platform_name,
         "policy": policy.name,
         "seed": seed,
-        "inputs_sha256": inputs,
+        "settings": dict(settings),
+        "inputs_sha256": sha256_of(f"{problem.digest} {policy!r} {seed}"),
     }

@@ -11,7 +11,6 @@ import io
 import json
 import math
 import os
-import stat
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -19,10 +18,11 @@ from dataclasses import fields
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
 
+from rtsched._files import open_regular
 from rtsched.cost.table import TableCost
-from rtsched.errors import InputError
+from rtsched.errors import InputError, reason_of
 from rtsched.integrity import ARRAYS, FLOAT, INT64, Shape, problem_faults, shape_fault
 from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, STATUSES, Outcome
 from rtsched.platform.platform import Platform
@@ -69,13 +69,25 @@ _Scalars: Any = create_model(  # type: ignore[call-overload]
 )
 
 
+def _written(settings: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Refuse what could not be written again: JSON has no infinity, though 1e999 reads as one."""
+    try:
+        json.dumps(settings, allow_nan=False)
+    except RecursionError:
+        raise ValueError("must not be nested that deeply") from None
+    return settings
+
+
+_Settings = Annotated[dict[str, JsonValue], AfterValidator(_written)]
+
+
 class _Header(BaseModel):
     """What stands in ``header.json``."""
 
     model_config = ConfigDict(extra="forbid")
 
     format: str
-    provenance: dict[str, str | int]
+    provenance: dict[str, str | int | _Settings]
     policy: str
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     is_complete: bool
@@ -200,17 +212,14 @@ def _outside(name: str, codes: np.ndarray, bound: int) -> list[str]:
 def _members(path: str) -> _Members:
     """Read the archive whole; its members together are never larger than the file, which keeps zip bombs out."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise InputError(f"{path}: must be a regular file")
+        with open_regular(path) as file:
+            n_bytes = os.fstat(file.fileno()).st_size
             with zipfile.ZipFile(file) as archive:
                 listed = archive.infolist()
-                _check_list(path, listed, status.st_size)
+                _check_list(path, listed, n_bytes)
                 return _Members(path, {one.filename: archive.read(one) for one in listed})
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"{path or repr('')}: cannot be read: {reason[:1].lower()}{reason[1:]}") from error
+        raise InputError(f"{path or repr('')}: cannot be read: {reason_of(error)}") from error
     except InputError:
         raise
     except UNREADABLE as error:

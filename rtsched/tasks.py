@@ -69,11 +69,11 @@ def task_arrays(scenario: Scenario) -> dict[str, Any]:
     for child, own in enumerate(parents):
         for parent in own:
             children[parent].append(child)
-    origin = [min(found) for found in roots(parents)]
+    root_of = [min(found) for found in roots(parents)]
     rates_hz = np.array([(task.fps or task.rate_hz or 0.0) * scenario.load for task in tasks])
-    deadlines_ns = [_deadline_ns(tasks[i], tasks[origin[i]], rates_hz[origin[i]]) for i in range(len(tasks))]
+    deadlines_ns = [_deadline_ns(tasks[i], tasks[root_of[i]], rates_hz[root_of[i]]) for i in range(len(tasks))]
     traces = [_trace_ns(task, scenario.load) for task in tasks]
-    periods_ns = [_period_ns(rates_hz[root], traces[root], deadlines_ns[root]) for root in origin]
+    periods_ns = [_period_ns(rates_hz[root], traces[root], deadlines_ns[root]) for root in root_of]
     return {
         "task_arrival": np.array([_ARRIVAL_OF[task.law] for task in tasks], dtype=np.int32),
         "task_rate_hz": rates_hz,

@@ -72,6 +72,9 @@ cdef class PythonMapper(NativeMapper):
     cdef Dispatches dispatches
     cdef const State *s
 
+    def __repr__(self):
+        return repr(self.role)
+
     def __init__(self, role):
         forms = [name for name in ("score", "key", "assign") if _overrides(role, name)]
         if len(forms) != 1:

@@ -12,6 +12,7 @@ cdef enum Purpose:
     DRAW_EXIT = 3
     DRAW_FACTOR = 4
     DRAW_PRIORITY = 5
+    DRAW_TASK_SET = 6  # of synthetic task sets; no run draws it
 
 
 cdef inline uint64_t mix(uint64_t z) noexcept nogil:

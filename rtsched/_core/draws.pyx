@@ -75,3 +75,8 @@ cdef int next_layer(const Tables *t, uint64_t seed, int task, int64_t frame, int
     if t.block_exit[block] > 0.0 and uniform(seed, task, frame, DRAW_EXIT, t.block_draw[block]) < t.block_exit[block]:
         return -1
     return first_executed(t, seed, task, frame, block + 1, t.subnet_first_block[subnet + 1])
+
+
+def task_set_uniform(uint64_t seed, int task, int64_t attempt, int64_t index):
+    """Draw for a synthetic task set: uniform in [0, 1), a pure function of its arguments."""
+    return uniform(seed, task, attempt, DRAW_TASK_SET, index)

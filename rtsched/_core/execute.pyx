@@ -86,6 +86,7 @@ cdef inline int64_t actual_ns(const State *s, const CostRow *cost, int accelerat
 
 cdef void charge(const State *s, Record *record, Job *job, const CostRow *cost, int64_t switch_bytes, double factor) noexcept nogil:
     cdef double *sums = &record.task_energy_j[job.task * N_ENERGY]
+    cdef int64_t alone_ns = s.t.layer_reference_ns[job.layer]
     cdef double energy_j
     cdef int i
     for i in range(ENERGY_SWITCH):
@@ -97,10 +98,9 @@ cdef void charge(const State *s, Record *record, Job *job, const CostRow *cost, 
         job.energy_j += energy_j
         record.task_switches[job.task] += 1
     job.worst_energy_j += s.t.layer_worst_energy_j[job.layer]
-    if factor == 1.0:
-        job.isolated_ns += s.t.layer_reference_ns[job.layer]
-    else:
-        job.isolated_ns += ceiling(factor * <double>s.t.layer_reference_ns[job.layer])
+    if factor != 1.0:
+        alone_ns = ceiling(factor * <double>alone_ns)
+    job.isolated_ns = min(job.isolated_ns, NEVER_NS - alone_ns) + alone_ns  # a sum of two may not fit
 
 
 cdef void start_layer(State *s, Record *record, int slot, int accelerator, uint64_t tiles, int n_tiles, int block_end) noexcept nogil:

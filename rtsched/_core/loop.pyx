@@ -422,7 +422,8 @@ cdef class Engine:
             self.end_ns = max(self.s.now_ns, self.s.t.duration_ns)
         for i in range(memory.list_running(&self.s.memory, self.s.running)):
             r = &self.s.memory.running[self.s.running[i]]
-            left = r.remaining_ns - <double>(self.end_ns - r.since_ns) * r.rate
+            # Below 0 when an error stopped the run at the instant at which the layer ended.
+            left = max(0.0, r.remaining_ns - <double>(self.end_ns - r.since_ns) * r.rate)
             self.record.partial_bytes += <double>r.bytes * (1.0 - left / <double>r.t_ns)
             record.add_busy(&self.record, &self.s, r, self.end_ns)
             if self.record.keeps_layers:

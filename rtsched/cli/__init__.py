@@ -10,6 +10,7 @@ comes at once.
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -36,6 +37,8 @@ app = typer.Typer(cls=Program, add_completion=False, rich_markup_mode=None, pret
 
 def main() -> None:
     """Run the program ``rtsched``."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names and messages may hold what it cannot encode
     try:
         app(prog_name="rtsched")
     except KeyboardInterrupt:  # before the command, or while its result is being told

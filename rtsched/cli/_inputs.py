@@ -13,6 +13,7 @@ from rtsched.errors import FaultList, InputError
 if TYPE_CHECKING:
     from rtsched.policies.roles import Policy
     from rtsched.problem import Problem
+    from rtsched.workload.scenario import Scenario
 
 __all__ = [
     "DurationOption",
@@ -22,8 +23,6 @@ __all__ = [
     "SettingsOption",
     "Workload",
     "check_outputs",
-    "check_seed",
-    "short",
 ]
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A built-in name, a YAML file, or package:NAME/path/inside.")]
@@ -36,7 +35,9 @@ DurationOption = Annotated[
 LoadOption = Annotated[float | None, typer.Option(metavar="X", help="Scale rates and default deadlines.  [default: the scenario's own]")]
 SettingsOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Replace one value, as scenario.tasks.gaze.fps=90; may be repeated."),
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Replace one value, as scenario.tasks.gaze.fps=90 or mapper.alpha=1; may be repeated."
+    ),
 ]
 
 
@@ -60,6 +61,8 @@ class Workload:
         None when there were faults.
     roles : dict
         Path to value of the settings of the policy's roles.
+    settings : dict
+        Path to value of all settings, as the provenance has them.
     files : dict
         What the problem is made of, so far as it is in files: real path to what it is.
     """
@@ -79,10 +82,11 @@ class Workload:
         wanted = Settings.parse(settings or ())
         self.problem = faults.of(compile, scenario, platform, **changes, settings=wanted.of_problem())
         self.roles = wanted.roles
+        self.settings = wanted.given(**changes)
         own = self.problem.scenario.platform if platform is None and self.problem is not None else platform
         self.files = {place: what for ref, what in ((scenario, "the scenario"), (own, "the platform")) for place in _places(ref, YAML)}
         if self.problem is not None:
-            self.files |= _tables(self.problem)
+            self.files |= {**_tables(self.problem), **_series(self.problem.scenario)}
 
     def policy(self, faults: FaultList, name: str) -> Policy | None:
         """Load a policy and change its settings; None when there are faults."""
@@ -103,12 +107,6 @@ class Workload:
         """The problem, once the faults were reported."""
         assert self.problem is not None
         return self.problem
-
-
-def check_seed(faults: FaultList, seed: int) -> None:
-    """Note a seed that is out of range."""
-    if not 0 <= seed < 2**64:
-        faults.add(f"seed must be an integer from 0 to 2**64 - 1, got {short(str(seed))}")
 
 
 def check_outputs(faults: FaultList, outputs: Mapping[str, str | None], inputs: Mapping[str, str]) -> None:
@@ -138,11 +136,6 @@ def check_outputs(faults: FaultList, outputs: Mapping[str, str | None], inputs: 
             written[place] = option
 
 
-def short(text: str) -> str:
-    """Shorten what a user typed to what a message can show."""
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def _tables(problem: Problem) -> dict[str, str]:
     """The real paths of the cost tables."""
     from rtsched.cost.table import TableCost
@@ -152,6 +145,14 @@ def _tables(problem: Problem) -> dict[str, str]:
         for one in problem.platform.accelerators
         if isinstance(one.cost, TableCost) and one.cost.file is not None
     }
+
+
+def _series(scenario: Scenario) -> dict[str, str]:
+    """The real paths of recorded arrivals and factors."""
+    factors = {"the scenario": scenario.time_factor, **{f"task {task.name!r}": task.time_factor for task in scenario.tasks}}
+    found = {f"the trace of task {task.name!r}": task.trace for task in scenario.tasks}
+    found |= {f"the time factors of {owner}": one.values for owner, one in factors.items() if one is not None}
+    return {series.path: what for what, series in found.items() if series is not None and series.path}
 
 
 def _places(ref: str | None, suffixes: tuple[str, ...]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from rtsched.errors import InputError, PolicyError
+from rtsched.errors import InputError, PolicyError, reason_of
 
 __all__ = ["BAD_INPUT", "INTERRUPTED", "POLICY_FAILED", "Program", "complain"]
 
@@ -35,7 +35,7 @@ class Program(TyperGroup):
         except BrokenPipeError:
             raise  # typer's affair: quietly, with code 1
         except OSError as error:  # a full disk behind a redirection
-            complain([f"output cannot be written: {error.strerror or error}"])
+            complain([f"output cannot be written: {reason_of(error)}"])
             raise typer.Exit(BAD_INPUT) from None
         except MemoryError:
             complain(["out of memory; a shorter --duration, a lower --load or smaller inputs need less"])

@@ -34,9 +34,11 @@ def check(
     An outcome is judged by itself, without the engine that made it: arrivals, paths, order, times, energy, traffic. A policy is
     run on small workloads of every kind, to see whether it keeps its contract.
     """
+    from rtsched.report.text import name
     from rtsched.testing import judge
 
     verdict = judge(what)
-    typer.echo(str(verdict))
+    # Names in a file or a policy may hold anything.
+    typer.echo("\n".join(str(name(line)) for line in str(verdict).split("\n")))
     if not verdict.is_sound:
         raise typer.Exit(FOUND)

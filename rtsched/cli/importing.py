@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from rtsched.cli._inputs import short
-from rtsched.errors import FaultList, InputError
+from rtsched.errors import FaultList, InputError, short
 
 __all__ = ["app"]
 

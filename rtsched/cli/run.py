@@ -14,7 +14,6 @@ from rtsched.cli._inputs import (
     SettingsOption,
     Workload,
     check_outputs,
-    check_seed,
 )
 from rtsched.cli._program import INTERRUPTED
 from rtsched.errors import FaultList, PolicyError
@@ -58,13 +57,13 @@ def run(
     from rtsched.report.console import console, progress, simulated_time
     from rtsched.report.failures import role_failure
     from rtsched.report.terminal import summary
-    from rtsched.run import Interrupted
+    from rtsched.run import Interrupted, check_seed
     from rtsched.run import run as simulate
 
     faults = FaultList()
     workload = Workload(faults, scenario, platform, {"duration_s": duration, "load": load}, settings)
     chosen = workload.policy(faults, policy)
-    check_seed(faults, seed)
+    faults.of(check_seed, seed)
     check_outputs(faults, {"--json": json, "--csv": csv, "--save": save}, workload.files)
     if save is not None and not save.lower().endswith(".npz"):
         faults.add(f"--save {save}: must end in .npz")
@@ -74,10 +73,10 @@ def run(
     status = 0
     with progress(shown_on, simulated_time) as report:
         try:
-            outcome = simulate(workload.compiled, chosen, seed=seed, layers=save is not None, progress=report)
+            outcome = simulate(workload.compiled, chosen, seed=seed, layers=save is not None, progress=report, settings=workload.settings)
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not (told := role_failure(error, chosen.name)):
                 raise
             raise PolicyError("\n".join(told)) from error

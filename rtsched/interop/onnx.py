@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
-from rtsched.errors import InputError
+from rtsched._files import open_regular
+from rtsched.errors import InputError, reason_of
 from rtsched.interop.onnx_operators import UnmappedError, translate
 from rtsched.interop.onnx_shapes import GraphError, Node, UnknownShapeError, UnsupportedNodeError, activation, label, walk
 from rtsched.workload.layer import MAX_DIMENSION, LayerBase
@@ -133,11 +134,12 @@ def _parsed(path: Path) -> onnx.ModelProto:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError("is larger than 2 GiB, which no ONNX file can be")
-        data = path.read_bytes()
+        with open_regular(path) as file:
+            data = file.read()
     except FileNotFoundError:
         raise InputError("no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        raise InputError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise InputError(f"cannot be read: {reason_of(error)}") from error
     if data.startswith(b"version https://git-lfs"):
         raise InputError("is a Git LFS pointer, not the model itself; fetch it with git lfs pull")
     try:

@@ -38,7 +38,7 @@ cdef class EarliestFinish(NativeMapper):
 
     cpdef object start(self, object problem):
         cdef EarliestFinish run = EarliestFinish()
-        run.available_ns = np.zeros(int(problem.option_first[-1]), dtype=np.int64)
+        run.available_ns = np.zeros(int(problem.option_first[problem.n_accelerators]), dtype=np.int64)
         return run
 
     cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:

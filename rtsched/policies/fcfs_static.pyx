@@ -57,9 +57,9 @@ def _model(problem, task):
 
 def _able(problem):
     """Whether each accelerator can run every layer of each task's model on one tile: bool, shape (n_tasks, n_accelerators)."""
-    runs = problem.costs["t_iso_ns"][:, problem.option_first[:-1]] > 0
+    runs = problem.costs["t_iso_ns"][:, problem.option_first[: problem.n_accelerators]] > 0
     bounds = problem.block_first_layer[problem.subnet_first_block[problem.model_first_subnet]]
-    return np.logical_and.reduceat(runs, bounds[:-1], axis=0)[problem.task_model]
+    return np.logical_and.reduceat(runs, bounds[: len(bounds) - 1], axis=0)[problem.task_model]
 
 
 cdef class StaticFirstCome(NativeMapper):

@@ -14,8 +14,9 @@ from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
+from rtsched._files import open_regular
 from rtsched.documents import hint
-from rtsched.errors import InputError
+from rtsched.errors import InputError, reason_of
 from rtsched.policies.installed import cause
 from rtsched.policies.roles import Mapper, Policy
 
@@ -89,13 +90,13 @@ def _told(path: Path) -> Iterator[None]:
 
 def _compiled(path: Path) -> Any:
     try:
-        source = path.read_bytes()
+        with open_regular(path) as file:
+            source = file.read()
     except FileNotFoundError:
         siblings = [one.name for one in path.parent.glob(f"*{SUFFIX}")]
         raise InputError(f"{path}: no such file{hint(path.name, siblings)}") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: cannot be read: {reason[:1].lower()}{reason[1:]}") from error
+        raise InputError(f"{path}: cannot be read: {reason_of(error)}") from error
     try:
         return compile(source, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:

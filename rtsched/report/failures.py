@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1]
 MAX_FRAMES = 5
 
 
-def role_failure(error: BaseException, policy: str) -> list[str]:
+def role_failure(error: BaseException, policy: str = "") -> list[str]:
     """Tell an exception of a Python role: its frames, without those of the program around it.
 
     Parameters
@@ -22,7 +22,7 @@ def role_failure(error: BaseException, policy: str) -> list[str]:
     error : Exception
         As caught around a run.
     policy : str
-        Its name.
+        Its name; may be empty when the exception's notes have it.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def role_failure(error: BaseException, policy: str) -> list[str]:
     if isinstance(error, RtschedError) or first == 0 or not _calls_roles(frames[first - 1]):
         return []
     lines = "".join([*format_list(frames[first:][-MAX_FRAMES:]), *format_exception_only(error)])
-    return [f"policy {policy!r} failed:", *lines.rstrip().split("\n")]
+    return [f"policy {policy!r} failed:" if policy else "a policy failed:", *lines.rstrip().split("\n")]
 
 
 def _is_ours(frame: FrameSummary) -> bool:

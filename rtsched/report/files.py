@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from rtsched.errors import InputError
+from rtsched.errors import InputError, reason_of
 
 __all__ = ["STDOUT", "check_writable", "write"]
 
@@ -134,6 +134,5 @@ def _reporting(path: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        reason = error.strerror or str(error)
         name = "standard output" if path == STDOUT else path or "''"
-        raise InputError(f"{name}: cannot be written: {reason[:1].lower()}{reason[1:]}") from error
+        raise InputError(f"{name}: cannot be written: {reason_of(error)}") from error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from rtsched.errors import InputError, PolicyError
@@ -18,6 +19,9 @@ __all__ = ["ManyInterrupted", "available_cpus", "check_threads", "simulate_many"
 
 WAIT_S = 0.05
 """Wall time between two looks at the progress."""
+
+GRACE_S = 5.0
+"""Wall time that runs have to end after Ctrl-C; the engine needs some 10 ms, a Python role that does not return is left behind."""
 
 ResultT = TypeVar("ResultT")
 
@@ -37,7 +41,7 @@ def available_cpus() -> int:
 
 def simulate_many(
     problem: Problem,
-    jobs: Sequence[tuple[Any, int]],
+    runs: Sequence[tuple[Any, int]],
     reduce: Callable[[Outcome], ResultT],
     *,
     threads: int | None = None,
@@ -51,7 +55,7 @@ def simulate_many(
     Parameters
     ----------
     problem : Problem
-    jobs : sequence of (policy, seed)
+    runs : sequence of (policy, seed)
         As for `run`.
     reduce : callable
         Turns an outcome into what is kept of it, in the thread that made it.
@@ -63,55 +67,62 @@ def simulate_many(
     Returns
     -------
     list
-        What `reduce` returned, in the order of `jobs`.
+        What `reduce` returned, in the order of `runs`.
 
     Raises
     ------
     InputError, PolicyError
-        As for `run`, of the first job that fails; names its seed.
+        As for `run`, of the first run that fails; names its seed.
     ManyInterrupted
-        Ctrl-C; carries the results so far.
+        Ctrl-C; carries the results so far. A Python role that does not return within `GRACE_S` is left behind in its thread.
     """
     check_threads(threads)
-    batch = _Batch(problem, jobs, reduce)
-    n_threads = min(threads or available_cpus(), len(jobs))
-    with ThreadPoolExecutor(max(n_threads, 1), thread_name_prefix="rtsched") as pool:
-        waiting = set()
-        try:
-            waiting |= {pool.submit(batch.work) for _ in range(n_threads)}
-            while waiting:
-                _, waiting = wait(waiting, timeout=WAIT_S)
-                if progress is not None:
-                    progress(len(batch.finished), len(jobs))
-        except BaseException as error:  # Ctrl-C, or what progress raises
-            batch.is_stopped = True
-            wait(waiting)
-            if isinstance(error, KeyboardInterrupt):
-                raise ManyInterrupted(batch.results) from None
-            raise
+    batch = _Batch(problem, runs, reduce)
+    # Daemons, so that the process can end although a Python role never returns.
+    started: list[threading.Thread] = []
+    try:
+        for i in range(min(threads or available_cpus(), len(runs))):
+            worker = threading.Thread(target=batch.work, name=f"rtsched-{i}", daemon=True)
+            worker.start()
+            started.append(worker)
+        while started:
+            alive = [worker for worker in started if worker.is_alive()]
+            if progress is not None:
+                progress(len(batch.finished), len(runs))
+            if not alive:
+                break
+            alive[0].join(WAIT_S)
+    except BaseException as error:  # Ctrl-C, what progress raises, or no more threads
+        batch.is_stopped = True
+        given_up = time.monotonic() + GRACE_S
+        for worker in started:
+            worker.join(max(0.0, given_up - time.monotonic()))
+        if isinstance(error, KeyboardInterrupt):
+            raise ManyInterrupted(list(batch.results)) from None
+        raise
     if batch.failures:
         raise batch.failures[min(batch.failures)]
     return batch.results
 
 
 class _Batch:
-    """Jobs that several threads take one after the other."""
+    """Runs that several threads take one after the other."""
 
-    def __init__(self, problem: Problem, jobs: Sequence[tuple[Any, int]], reduce: Callable[[Outcome], Any]) -> None:
+    def __init__(self, problem: Problem, runs: Sequence[tuple[Any, int]], reduce: Callable[[Outcome], Any]) -> None:
         self._problem = problem
-        self._jobs = jobs
+        self._runs = runs
         self._reduce = reduce
         self._next = itertools.count()  # its next() is atomic
-        self.results: list[Any] = [None] * len(jobs)
+        self.results: list[Any] = [None] * len(runs)
         self.failures: dict[int, BaseException] = {}
         self.finished: list[int] = []
         self.is_stopped = False
 
     def work(self) -> None:
-        """Run jobs until none is left."""
+        """Take runs until none is left."""
         while not self.is_stopped and not self.failures:
             place = next(self._next)
-            if place >= len(self._jobs):
+            if place >= len(self._runs):
                 return
             try:
                 self._run(place)
@@ -119,10 +130,10 @@ class _Batch:
                 self.failures[place] = error
 
     def _run(self, place: int) -> None:
-        policy, seed = self._jobs[place]
+        policy, seed = self._runs[place]
 
         def stop() -> bool:
-            # An earlier job goes on, so that the first failure is the same for any number of threads.
+            # An earlier run goes on, so that the first failure is the same for any number of threads.
             return self.is_stopped or any(failed < place for failed in tuple(self.failures))
 
         try:
@@ -131,7 +142,7 @@ class _Batch:
             failure = PolicyError(f"{error} (seed {seed})")
             failure.outcome = error.outcome
             raise failure from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             error.add_note(f"in the run with policy {load_policy(policy).name!r} and seed {seed}")
             raise
         if outcome.is_complete:
@@ -140,6 +151,11 @@ class _Batch:
 
 
 def check_threads(threads: int | None) -> None:
-    """Refuse a number of threads below 1."""
+    """Refuse a number of threads below 1.
+
+    Raises
+    ------
+    InputError
+    """
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise InputError(f"threads: must be at least 1, got {threads!r:.60}")

@@ -18,6 +18,7 @@ __all__ = [
     "parents_of",
     "priorities",
     "root_releases",
+    "sums_ns",
     "time_factors",
     "uniform",
     "whole_ns",
@@ -182,6 +183,15 @@ def time_factors(problem: Problem, seed: int, task: int, frames: np.ndarray, lay
         for u, v in zip(first.ravel().tolist(), second.ravel().tolist(), strict=True)
     ]
     return np.array(drawn).reshape(first.shape)
+
+
+def sums_ns(owner: np.ndarray, times_ns: np.ndarray, n_owners: int) -> np.ndarray:
+    """Sum the times of each owner, up to what the clock has: int64, shape (n_owners,)."""
+    exact = np.zeros(n_owners, dtype=np.int64)
+    np.add.at(exact, owner, times_ns)
+    # Where the integers may have wrapped around, the rounded sum tells.
+    is_sound = np.bincount(owner, times_ns, n_owners) < 1.5 * MAX_TIME_NS
+    return np.where(is_sound, np.minimum(exact, MAX_TIME_NS), MAX_TIME_NS)
 
 
 def whole_ns(durations: np.ndarray) -> np.ndarray:

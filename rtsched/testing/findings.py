@@ -9,10 +9,13 @@ import numpy as np
 
 from rtsched.outcome import Outcome
 
-__all__ = ["DROPPED", "LATE", "MET", "SUPPRESSED", "UNFINISHED", "Findings"]  # fmt: skip
+__all__ = ["DROPPED", "LATE", "MET", "NEVER_NS", "SUPPRESSED", "UNFINISHED", "Findings"]  # fmt: skip
 
 MET, LATE, DROPPED, UNFINISHED, SUPPRESSED = range(5)
 """Codes of `rtsched.outcome.STATUSES`."""
+
+NEVER_NS = 2**62
+"""Later than any time of a run: the end of what has none."""
 
 MAX_SHOWN = 3
 """Of one rule's faults; the rest is counted. Whoever breaks a rule tends to break it everywhere."""
@@ -117,6 +120,13 @@ class Findings:
     def rows_of(self, task: int) -> np.ndarray:
         """Rows of a task's jobs."""
         return np.arange(self.task_rows[task], self.task_rows[task + 1])
+
+    def released_rows(self, task: int) -> np.ndarray:
+        """Rows of a task's released jobs, in the order of release."""
+        rows = self.rows_of(task)
+        rows = rows[self.jobs["status"][rows] != SUPPRESSED]
+        ordered: np.ndarray = rows[np.lexsort((self.jobs["frame"][rows], self.jobs["release_ns"][rows]))]
+        return ordered
 
     def find(self, task: int, frames: np.ndarray) -> np.ndarray:
         """Rows of a task's jobs of these frames; -1 where there is none."""

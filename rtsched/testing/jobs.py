@@ -7,7 +7,7 @@ import numpy as np
 from rtsched.outcome import STATUSES
 from rtsched.problem import ARRIVALS
 from rtsched.testing import draws
-from rtsched.testing.findings import DROPPED, LATE, MET, SUPPRESSED, UNFINISHED, Findings
+from rtsched.testing.findings import DROPPED, LATE, MET, NEVER_NS, SUPPRESSED, UNFINISHED, Findings
 from rtsched.testing.paths import Paths
 
 __all__ = ["JOB_CHECKS", "check_table"]
@@ -16,7 +16,7 @@ __all__ = ["JOB_CHECKS", "check_table"]
 def check_table(findings: Findings) -> None:
     """Every job stands in it once, by (task, frame), with codes that mean something."""
     jobs, problem = findings.jobs, findings.problem
-    for name, bound in (("task", problem.n_tasks), ("status", len(STATUSES)), ("frame", 2**62)):
+    for name, bound in (("task", problem.n_tasks), ("status", len(STATUSES)), ("frame", NEVER_NS)):
         _check_code(findings, name, bound)
     if findings.faults:
         return
@@ -133,7 +133,7 @@ def _check_children(findings: Findings, task: int, parents: list[int]) -> None:
         rows,
     )
     # What failed first; a job that the end of the run cut failed last. Which of several that failed at one instant is not known.
-    failed_ns = np.where(has_failed, np.where(jobs["finish_ns"][above] < 0, 2**62, jobs["finish_ns"][above]), 2**63 - 1)
+    failed_ns = np.where(has_failed, np.where(jobs["finish_ns"][above] < 0, NEVER_NS, jobs["finish_ns"][above]), 2**63 - 1)
     is_culprit = has_failed & (failed_ns == failed_ns.min(axis=0))
     for field in ("deadline_ns", "finish_ns"):
         agrees = (is_culprit & (jobs[field][above] == jobs[field][rows])).any(axis=0)
@@ -226,17 +226,15 @@ def check_order(findings: Findings) -> None:
     """Frames of a task in order run one after the other: one starts, or the policy drops it, when all before it have ended."""
     jobs = findings.jobs
     for task in np.flatnonzero(findings.problem.task_in_order).tolist():
-        rows = findings.rows_of(task)
-        rows = rows[jobs["status"][rows] != SUPPRESSED]
-        rows = rows[np.lexsort((jobs["frame"][rows], jobs["release_ns"][rows]))]
+        rows = findings.released_rows(task)
         if len(rows) < 2:
             continue
-        finish = np.where(jobs["finish_ns"][rows] < 0, 2**62, jobs["finish_ns"][rows])
+        finish = np.where(jobs["finish_ns"][rows] < 0, NEVER_NS, jobs["finish_ns"][rows])
         free_ns = np.maximum.accumulate(finish)[:-1]
         later = rows[1:]
-        dropped_ns = np.where(jobs["status"][later] == DROPPED, finish[1:], 2**62)
+        dropped_ns = np.where(jobs["status"][later] == DROPPED, finish[1:], NEVER_NS)
         if findings.problem.task_max_backlog[task]:
-            dropped_ns[:] = 2**62  # a full backlog drops frames that are not ready
+            dropped_ns[:] = NEVER_NS  # a full backlog drops frames that are not ready
         acts_ns = np.where(jobs["start_ns"][later] >= 0, jobs["start_ns"][later], dropped_ns)
         findings.add_jobs(
             "order",
@@ -248,26 +246,21 @@ def check_order(findings: Findings) -> None:
 
 def check_backlogs(findings: Findings) -> None:
     """No release leaves more frames of a task waiting to start than its backlog holds."""
-    jobs = findings.jobs
     for task in np.flatnonzero(findings.problem.task_max_backlog).tolist():
-        rows = findings.rows_of(task)
-        rows = rows[jobs["status"][rows] != SUPPRESSED]
-        _check_backlog(
-            findings, rows[np.lexsort((jobs["frame"][rows], jobs["release_ns"][rows]))], int(findings.problem.task_max_backlog[task])
-        )
+        _check_backlog(findings, findings.released_rows(task), int(findings.problem.task_max_backlog[task]))
 
 
 def _check_backlog(findings: Findings, rows: np.ndarray, most: int) -> None:
     jobs = findings.jobs[rows]
-    release = jobs["release_ns"]
+    release, is_complete, end_ns = jobs["release_ns"], findings.outcome.is_complete, findings.outcome.end_ns
     # A job waits until it starts, which happens after the releases of an instant, or until it is dropped.
-    dropped = np.sort(np.where(jobs["status"] == DROPPED, jobs["finish_ns"], 2**62)[jobs["start_ns"] < 0])
+    dropped = np.sort(np.where(jobs["status"] == DROPPED, jobs["finish_ns"], NEVER_NS)[jobs["start_ns"] < 0])
     started = np.sort(jobs["start_ns"][jobs["start_ns"] >= 0])
     left = np.searchsorted(started, release, side="left") + np.searchsorted(dropped, release, side="right")
     waiting = np.searchsorted(release, release, side="right") - left
     findings.add_jobs(
         "backlog",
-        waiting > most,
+        (waiting > most) & (is_complete | (release < end_ns)),
         lambda row: f"came at {findings.jobs['release_ns'][row]:,} ns as one of more than {most} that waited to start",
         rows,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rtsched.testing.draws import time_factors, whole_ns
-from rtsched.testing.findings import LATE, UNFINISHED, Findings
+from rtsched.testing.findings import LATE, NEVER_NS, UNFINISHED, Findings
 from rtsched.testing.paths import Paths
 
 __all__ = ["LAYER_CHECKS", "actual_ns", "check_layer_table"]
@@ -131,7 +131,7 @@ def least_ns(findings: Findings) -> np.ndarray:
     moved = np.ceil(layers["switch_bytes"] / problem.port_bytes_per_ns[layers["accelerator"]])
     moves_ns = whole_ns(findings.layer_costs["dram_bytes"] / problem.port_bytes_per_ns[layers["accelerator"]])
     actual = actual_ns(findings, findings.layer_costs["t_iso_ns"], moves_ns)
-    least: np.ndarray = actual + np.minimum(moved, 2.0**62).astype(np.int64)
+    least: np.ndarray = actual + np.minimum(moved, float(NEVER_NS)).astype(np.int64)
     regroups = ~findings.is_first[1:] & (findings.n_tiles[1:] != findings.n_tiles[:-1])
     least[1:] += regroups * problem.regroup_ns
     return least

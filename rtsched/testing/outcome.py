@@ -12,13 +12,14 @@ from rtsched.testing.findings import Findings
 from rtsched.testing.jobs import JOB_CHECKS, check_table
 from rtsched.testing.layers import LAYER_CHECKS, check_layer_table
 from rtsched.testing.sums import LAYER_SUM_CHECKS, SUM_CHECKS, check_shapes
+from rtsched.testing.switching import check_switching
 
 __all__ = ["OutcomeError", "check_outcome", "examined", "outcome_faults"]
 
 FORM, LAYER_FORM = (check_table, check_shapes), (check_layer_table,)
 """Checks without which the others cannot read the tables."""
 
-RULES, LAYER_RULES = (*JOB_CHECKS, *SUM_CHECKS), (*LAYER_CHECKS, *LAYER_SUM_CHECKS, check_bandwidth)
+RULES, LAYER_RULES = (*JOB_CHECKS, *SUM_CHECKS), (*LAYER_CHECKS, *LAYER_SUM_CHECKS, check_switching, check_bandwidth)
 
 
 class OutcomeError(RtschedError, AssertionError):

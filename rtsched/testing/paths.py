@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rtsched.problem import MAX_TIME_NS
-from rtsched.testing.draws import executed_blocks, time_factors, whole_ns
+from rtsched.testing.draws import executed_blocks, sums_ns, time_factors, whole_ns
 from rtsched.testing.findings import Findings
 
 __all__ = ["Paths"]
@@ -62,7 +62,8 @@ class Paths:
             if factors is None:
                 sums[rows] = np.repeat(runs, lengths, axis=1) @ alone_ns
             else:
-                sums[rows] = (np.repeat(runs, lengths, axis=1) * whole_ns(factors * alone_ns)).sum(axis=1)
+                row, layer = np.nonzero(np.repeat(runs, lengths, axis=1))
+                sums[rows] = sums_ns(row, whole_ns(factors * alone_ns)[row, layer], len(rows))
 
     def layers(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all paths one after the other, and where each job's begins: arrays of int, shapes (n,) and (n_jobs + 1,)."""

@@ -193,7 +193,7 @@ def _attempt(case: _Case, policy: Policy, found: _Found) -> Outcome | None:
         text = str(error)
         advice = next((f" - {advice}" for part, advice in ADVICE if part in text), "")
         found.add("contract", f"{case}: {text}{advice}")
-    except Exception as error:  # whatever the author's code raises
+    except (Exception, SystemExit) as error:  # whatever the author's code raises
         found.add("exception", f"{case}: raised {_described(error)}")
     return None
 
@@ -263,7 +263,11 @@ def _check_interleaved(worked: Sequence[tuple[_Case, Outcome]], policy: Policy, 
             if next(left, None) == INTERRUPTED_CALL - 1:
                 run(other.problem, policy, seed=other.seed)
 
-        again = run(case.problem, watched_policy(policy, interrupt)[0], seed=case.seed, layers=True)
+        try:
+            again = run(case.problem, watched_policy(policy, interrupt)[0], seed=case.seed, layers=True)
+        except Exception as error:  # whatever the author's code does with what another run has left
+            found.add("threads", f"{case}: {MIXES}: {_described(error)}. {OWNED}")
+            continue
         if _bytes(again) != _bytes(outcome):
             found.add("threads", f"{case}: {MIXES}{_difference(outcome, again)}. {OWNED}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rtsched.outcome import ENERGY_COMPONENTS
+from rtsched.testing.draws import sums_ns
 from rtsched.testing.findings import Findings
 from rtsched.testing.layers import actual_ns
 
@@ -92,9 +93,8 @@ def check_layer_energy(findings: Findings) -> None:
     by_layers = {
         "energy_j": np.bincount(layers["job"], costs["energy_j"] + moved_j, len(jobs)),
         "worst_energy_j": np.bincount(layers["job"], problem.layer_worst_energy_j[layers["layer"]], len(jobs)),
-        "isolated_ns": np.zeros(len(jobs), dtype=np.int64),
+        "isolated_ns": sums_ns(layers["job"], actual_ns(findings, problem.layer_reference_ns[layers["layer"]]), len(jobs)),
     }
-    np.add.at(by_layers["isolated_ns"], layers["job"], actual_ns(findings, problem.layer_reference_ns[layers["layer"]]))
     for name, expected in by_layers.items():
         _check_sum(findings, name, expected)
     task = jobs["task"][layers["job"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rtsched.outcome import Outcome
-from rtsched.testing.findings import DROPPED, SUPPRESSED, Findings
+from rtsched.testing.findings import DROPPED, NEVER_NS, Findings
 from rtsched.testing.paths import Paths
 
 __all__ = ["waiting_faults"]
@@ -98,12 +98,10 @@ def _first_ready_ns(findings: Findings) -> np.ndarray:
     jobs = findings.jobs
     ready = np.full(len(jobs), -1)
     for task in range(findings.problem.n_tasks):
-        rows = findings.rows_of(task)
-        rows = rows[jobs["status"][rows] != SUPPRESSED]
-        rows = rows[np.lexsort((jobs["frame"][rows], jobs["release_ns"][rows]))]
-        finish = np.where(jobs["finish_ns"][rows] < 0, 2**62, jobs["finish_ns"][rows])
+        rows = findings.released_rows(task)
+        finish = np.where(jobs["finish_ns"][rows] < 0, NEVER_NS, jobs["finish_ns"][rows])
         ahead = np.maximum.accumulate(np.concatenate([[0], finish]))[: len(rows)]
         if not findings.problem.task_in_order[task]:
             ahead = np.zeros(len(rows), dtype=np.int64)
-        ready[rows] = np.where(ahead < 2**62, np.maximum(jobs["release_ns"][rows], ahead), -1)
+        ready[rows] = np.where(ahead < NEVER_NS, np.maximum(jobs["release_ns"][rows], ahead), -1)
     return ready

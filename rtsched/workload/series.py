@@ -31,10 +31,13 @@ class Series:
     values : tuple of float
     source : str
         The file as it was named; empty for a list. It does not count when series are compared.
+    path : str
+        Where that file is; empty for a list.
     """
 
     values: tuple[float, ...]
     source: str = field(default="", compare=False)
+    path: str = field(default="", compare=False, repr=False)
 
 
 def _release_fault(value: float, before: float | None) -> str | None:
@@ -60,7 +63,7 @@ def _from_file(path: Path, named: str, column: str, check: Check) -> Series:
         faults.append(f"{file}: has no rows")
     if faults:
         raise InputError(capped(faults, file))
-    return Series(tuple(values), named)
+    return Series(tuple(values), named, str(path.resolve()))
 
 
 def _from_list(items: Sequence[Any], check: Check) -> Series:

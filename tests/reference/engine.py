@@ -271,7 +271,7 @@ class Simulator:
             self.switches[job.task] += 1
         job.worst_energy += float(self.problem.layer_worst_energy_j[job.layer])
         reference = int(self.problem.layer_reference_ns[job.layer])
-        job.isolated += reference if factor == 1.0 else up(factor * reference)
+        job.isolated = min(job.isolated + (reference if factor == 1.0 else up(factor * reference)), NEVER)
 
     def complete(self, r):
         job = r.job

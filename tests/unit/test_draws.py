@@ -7,10 +7,12 @@ from reference import draws
 from rtsched._core._testing import Draws
 from strategies import problems, seeds
 
+from rtsched._core.draws import task_set_uniform
+
 frames = st.integers(0, 10**6)
 
 
-@given(problems(), seeds, frames, st.integers(0, 5), st.integers(0, 1000))
+@given(problems(), seeds, frames, st.integers(0, 6), st.integers(0, 1000))
 def test_core_equals_reference(problem, seed, frame, purpose, index):
     core = Draws(problem, seed)
     for task in range(problem.n_tasks):
@@ -28,6 +30,11 @@ def test_core_equals_reference(problem, seed, frame, purpose, index):
             while (layer := draws.next_layer(problem, seed, task, frame, subnet, layer)) is not None:
                 path.append(layer)
             assert core.path(task, frame, subnet) == path
+
+
+@given(seeds, st.integers(0, 2**31 - 1), frames, st.integers(0, 1000))
+def test_draws_of_task_sets_equal_the_reference(seed, task, attempt, index):
+    assert task_set_uniform(seed, task, attempt, index) == draws.uniform(seed, task, attempt, draws.TASK_SET, index)
 
 
 def test_uniforms_are_uniform_and_independent():

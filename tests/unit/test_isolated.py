@@ -2,13 +2,17 @@
 
 import pytest
 from builders import chain, platform_of
+from reference import roles
+from reference.compare import assert_equal_runs, run_reference
 
 from rtsched.compiler import compile_problem
 from rtsched.errors import InputError
 from rtsched.library import load_platform
 from rtsched.platform.platform import Reference
+from rtsched.policies.roles import Policy
 from rtsched.report.catalogue import _reference
 from rtsched.run import run
+from rtsched.testing import outcome_faults
 from rtsched.workload.scenario import Scenario, Task
 
 # ns of three layers on a0 with 1, 2 and 3 tiles, on a1 with 1 and 2, on a2 with 1. More tiles are not always faster.
@@ -51,6 +55,22 @@ def test_the_time_alone_is_that_on_the_reference(reference, expected_ns):
     assert problem.layer_reference_ns.tolist() == expected_ns
     (job,) = run(problem).jobs
     assert job["isolated_ns"] == sum(expected_ns)
+
+
+def test_times_alone_end_with_the_clock():
+    """The reference may take so much longer than what a job runs on that the sum of its layers' times fits no integer."""
+    rows = [
+        {"model": "m", "layer": f"l{i}", "accelerator": name, "latency_ns": time_ns}
+        for i in range(3)
+        for name, time_ns in (("a0", 1), ("a1", 2**53))
+    ]
+    task = Task(name="t", model=chain("m", 3), fps=1, time_factor={"values": [1e6]})
+    scenario = Scenario(name="slow", tasks=(task,), duration_s=1)
+    problem = compile_problem(scenario, platform_of(rows, tiles=(1, 1), reference=Reference(accelerator="a1")))
+    outcome = run(problem, layers=True)
+    assert outcome.jobs["isolated_ns"].tolist() == [2**62]
+    assert outcome_faults(outcome) == []
+    assert_equal_runs(outcome, run_reference(problem, Policy(mapper=roles.FirstCome()), 0))
 
 
 def test_the_reference_changes_no_schedule_but_is_an_input():

@@ -55,6 +55,32 @@ def test_the_first_failure_is_reported(problem, threads):
     assert caught.value.outcome.seed == 11
 
 
+class Later(Mapper):
+    """Begins when the other run has begun; fails after 50 ms if it is told to."""
+
+    def __init__(self, mine, other):
+        self.mine, self.other = mine, other
+
+    def start(self, problem):
+        self.mine.set()
+        assert self.other.wait(10)
+        return self
+
+    def score(self, state):
+        return np.full(state.n_ready, np.nan if state.now_ns > 50_000_000 and self.fails else 0.0)
+
+
+def test_a_failure_stops_the_runs_after_it():
+    one, other = threading.Event(), threading.Event()
+    broken, sound = Later(one, other), Later(other, one)
+    broken.fails, sound.fails = True, False
+    reduced = []
+    long = rtsched.compile("vr_gaming", duration_s=20)
+    with pytest.raises(PolicyError, match=r"\(seed 5\)$"):
+        simulate_many(long, [(Policy(mapper=broken), 5), (Policy(mapper=sound), 6), ("edf", 7)], reduced.append, threads=2)
+    assert reduced == []
+
+
 def test_an_exception_of_a_policy_says_where_it_comes_from(problem):
     broken = Policy(mapper=Failing(None), name="broken")
     with pytest.raises(ValueError, match="no answer") as caught:
@@ -64,22 +90,23 @@ def test_an_exception_of_a_policy_says_where_it_comes_from(problem):
 
 def test_ctrl_c_keeps_what_is_finished(problem):
     long = rtsched.compile("vr_gaming", duration_s=1e5)
-    finished = threading.Event()
 
     def reduce(outcome):
         return outcome.seed
 
-    def progress(n_done, n_jobs):
-        finished.set()
+    def interrupt(n_done, n_jobs):
         interrupt_main()
 
+    def interrupt_later(n_done, n_jobs):
+        if n_done:
+            interrupt_main()
+
     with pytest.raises(ManyInterrupted) as caught:
-        simulate_many(long, [("edf", 0), ("edf", 1), ("edf", 2)], reduce, threads=2, progress=progress)
-    assert finished.is_set()
+        simulate_many(long, [("edf", 0), ("edf", 1), ("edf", 2)], reduce, threads=2, progress=interrupt)
     assert caught.value.results == [None, None, None]
 
     with pytest.raises(ManyInterrupted) as caught:
-        simulate_many(problem, [("edf", seed) for seed in range(100_000)], reduce, threads=2, progress=progress)
+        simulate_many(problem, [("edf", seed) for seed in range(100_000)], reduce, threads=2, progress=interrupt_later)
     results = caught.value.results
     n_done = sum(one is not None for one in results)
     assert 0 < n_done < 100_000
@@ -98,3 +125,36 @@ def test_threads():
     assert available_cpus() >= 1
     with pytest.raises(InputError, match="threads: must be at least 1, got 0"):
         simulate_many(None, [], len, threads=0)
+
+
+class Stuck(Mapper):
+    """Never answers until it is told to, so that tests leave no thread behind."""
+
+    def __init__(self, released):
+        self.released = released
+
+    def score(self, state):
+        self.released.wait()
+        return np.zeros(state.n_ready)
+
+
+def test_ctrl_c_leaves_a_policy_behind_that_never_answers(problem, monkeypatch):
+    monkeypatch.setattr("rtsched.study.many.GRACE_S", 0.1)
+    released = threading.Event()
+
+    def progress(n_done, n_jobs):
+        if n_done == 1:
+            interrupt_main()
+
+    stuck = Policy(mapper=Stuck(released), name="stuck")
+    try:
+        with pytest.raises(ManyInterrupted) as caught:
+            simulate_many(problem, [("edf", 4), (stuck, 0)], lambda outcome: outcome.seed, threads=2, progress=progress)
+        assert caught.value.results == [4, None]
+        left = [thread for thread in threading.enumerate() if thread.name.startswith("rtsched-")]
+        assert left
+        assert all(thread.daemon for thread in left)
+    finally:
+        released.set()
+        for thread in left:
+            thread.join()

@@ -16,7 +16,6 @@ from rtsched.interop.model_yaml import dump_model
 from rtsched.interop.onnx import load_onnx
 from rtsched.workload.layer import Conv, Elementwise, Embedding, Gemm, LayerBase, Norm, Pool, Recurrent, Softmax
 from rtsched.workload.model import Model
-from rtsched.workload.scenario import Scenario
 
 onnx = pytest.importorskip("onnx")
 helper = onnx.helper
@@ -690,7 +689,7 @@ def test_files_that_are_no_models(tmp_path: Path, content: bytes | None, message
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+    with pytest.raises(InputError, match="cannot be read: is a directory"):
         load_onnx(tmp_path)
 
 
@@ -743,11 +742,9 @@ def test_imported_models_survive_yaml(name: str) -> None:
 
 def test_tenants_example_names_graphs_that_are_there() -> None:
     path = Path(__file__).parents[2] / "examples/tenants.yaml"
-    scenario = Scenario.model_validate(YAML(typ="safe", pure=True).load(path))
-    assert scenario.platform == "dream_4k_1ws2os"
-    assert len(scenario.tasks) == 4
-    for task in scenario.tasks:
-        assert isinstance(task.model, str)
-        package, _, inside = task.model.removeprefix("package:").partition("/")
+    tasks = YAML(typ="safe", pure=True).load(path)["tasks"]
+    assert len(tasks) == 4
+    for task in tasks:
+        package, _, inside = task["model"].removeprefix("package:").partition("/")
         assert package == "onnx"
         assert load_onnx(Path(onnx.__file__).parent / inside).model.macs > 0

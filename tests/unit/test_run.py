@@ -56,6 +56,22 @@ def test_exception_of_a_role_arrives_unchanged(problem):
     assert caught.value is error
 
 
+def test_names_that_are_no_unicode_stand_in_the_provenance(problem):
+    """Such is the name of a file of policies that is not in UTF-8."""
+
+    class One(Mapper):
+        __module__ = "file:\udcfe"
+
+        def score(self, state):
+            return np.zeros(state.n_ready)
+
+    class Other(One):
+        __module__ = "file:\udcff"
+        __qualname__ = One.__qualname__
+
+    assert run(problem, One()).provenance["inputs_sha256"] != run(problem, Other()).provenance["inputs_sha256"]
+
+
 def test_keyboard_interrupt_leaves_a_partial_outcome(problem):
     with pytest.raises(Interrupted) as caught:
         run(problem, Raises(KeyboardInterrupt()), layers=True)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import random
 import re
@@ -9,7 +10,7 @@ import struct
 import subprocess
 import sys
 import zipfile
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,19 @@ def test_what_goes_in_comes_out(tmp_path_factory, problem, policy, seed, layers)
 @pytest.fixture(scope="module")
 def outcome():
     return rtsched.simulate("vr_gaming", policy="edf", duration_s=0.2, layers=True)
+
+
+def test_settings_come_back(tmp_path):
+    settings = {"scenario.tasks.gaze.fps": 90, "platform.memory.efficiency": [1.0, 0.8], "mapper.objective": "energy"}
+    outcome = rtsched.simulate("vr_gaming", policy="herald", duration_s=0.1, settings=settings)
+    outcome.save(tmp_path / "run.npz")
+    assert rtsched.load_outcome(tmp_path / "run.npz").provenance["settings"] == {**settings, "scenario.duration_s": 0.1}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, [[-math.inf]], {"a": math.nan}])
+def test_settings_that_json_does_not_have_are_refused(value, members, tmp_path):
+    provenance = {**json.loads(members["header.json"])["provenance"], "settings": {"scenario.load": value}}
+    assert "provenance" in refusal(packed(tmp_path / "bad.npz", changed_header(members, provenance=provenance)))
 
 
 @pytest.fixture(scope="module")
@@ -277,6 +291,8 @@ BREAKERS = {
     "child_task": lambda a: np.zeros_like(a),
     "ancestor_first": lambda a: a + np.arange(len(a), dtype=a.dtype),
     "task_outstanding": lambda a: a + 1,
+    "task_jitter_ns": lambda a: np.full_like(a, 2**59),
+    "task_offset_ns": lambda a: a + 2**62,
     "factor_sigma": lambda a: a - 1,
     "trace_first": lambda a: np.arange(len(a), dtype=a.dtype),
     "task_in_order": lambda a: a.astype(np.int8),
@@ -304,6 +320,13 @@ def test_costs_that_run_nowhere(members, outcome, tmp_path):
     costs["t_iso_ns"] = 0
     content = {**members, "problem/costs.npy": npy(costs)}
     assert "problem/costs: every layer must run on some option" in refusal(packed(tmp_path / "a.npz", content))
+
+
+def test_costs_beyond_the_clock(members, outcome, tmp_path):
+    costs = outcome.problem.costs.copy()
+    costs["t_iso_ns"][0] = 2**62 + 1
+    content = {**members, "problem/costs.npy": npy(costs)}
+    assert "problem/costs: t_iso_ns must be at most 2**61" in refusal(packed(tmp_path / "a.npz", content))
 
 
 @pytest.mark.parametrize(
@@ -335,3 +358,29 @@ def test_the_page_names_every_member_and_its_example_runs(tmp_path):
         assert f"`{name}`" in described or f"`{name}`'s" in described
     (code,) = re.findall(r"^```python\n(.*?)^```$", described, flags=re.MULTILINE | re.DOTALL)
     subprocess.run([sys.executable, "-P", "-W", "error", "-c", code], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("end_ns", 2**62, "duration_ns, end_ns: must be 1 <= duration <= end <= 2**61"),
+        ("regroup_ns", 2**62, "regroup_ns: must be from 0 to 2**60"),
+        ("task_rate_hz", 1e300, "task_rate_hz: must lie between 0 and 1e+09"),
+        ("task_offset_ns", 2**62, "task_offset_ns: must lie between 0 and"),
+        ("task_deadline_ns", 2**62, "task_deadline_ns: must lie between 0 and"),
+        ("costs", 2**62, "costs: t_iso_ns must be at most 2**61"),
+    ],
+)
+def test_times_that_would_stop_or_overflow_the_clock(outcome, name, value, fault):
+    changed = value
+    if isinstance(getattr(outcome.problem, name), np.ndarray):
+        changed = getattr(outcome.problem, name).copy()
+        (changed["t_iso_ns"] if name == "costs" else changed)[0] = value
+    assert [one[: len(fault)] for one in integrity.problem_faults(replace(outcome.problem, **{name: changed}))] == [fault]
+
+
+def test_the_smallest_factor_comes_back(tmp_path):
+    task = once("tiny", "m", 1, deadline_ns=10, time_factor={"values": [5e-324]})
+    outcome = rtsched.run(problem_of([task], {"m": [[10]]}), layers=True)
+    outcome.save(tmp_path / "a.npz")
+    assert_equal(rtsched.load_outcome(tmp_path / "a.npz"), outcome)

@@ -132,6 +132,15 @@ def first_of(outcome, n_tiles=None):
     return int(np.flatnonzero(layers["job"][1:] == layers["job"][:-1])[0]) + 1
 
 
+def shifted(outcome):
+    """What a layer moved is moved by another one of its task instead, so that no sum tells."""
+    moved, task = outcome.layers["switch_bytes"].copy(), outcome.jobs["task"][outcome.layers["job"]]
+    source = np.flatnonzero(moved)[0]
+    target = np.flatnonzero((moved == 0) & (task == task[source]))[0]
+    moved[target], moved[source] = moved[source], 0
+    return edited(outcome, "layers", slice(None), switch_bytes=moved)
+
+
 LAYER_CASES = [
     ("plain", lambda o: edited(o, "layers", 1, layer=0), "path: task 'steady' frame 0, layer 'l0' at"),
     ("plain", lambda o: replace(o, layers=o.layers[:-1]), "layers; its path has 2"),
@@ -150,6 +159,13 @@ LAYER_CASES = [
     ("tiles", lambda o: edited(o, "layers", slice(None), tiles=1), "tile 0: task "),
     ("plain", lambda o: edited(o, "layers", slice(None), accelerator=2), "cannot run on 1 tiles of 'a2'"),
     ("plain", lambda o: edited(o, "layers", 0, finish_ns=o.layers["finish_ns"][0] - 1), "duration: task 'steady' frame 0, layer 'l0'"),
+    (
+        "plain",
+        lambda o: edited(o, "layers", 0, switch_bytes=9),
+        "switching: task 'steady' frame 0, layer 'l0' at 0 ns: moved 9 bytes; switches",
+    ),
+    ("switching", lambda o: shifted(o), " bytes; must be 0"),
+    ("switching", lambda o: edited(o, "layers", slice(None), switch_bytes=0), ": moved 0 bytes; must be "),
     ("plain", lambda o: edited(o, "jobs", 0, preemptions=3), "counts: task 'steady' frame 0: has 3 preemptions; its layers have 0"),
     ("plain", lambda o: replace(o, n_layers=7), "counts: n_layers is 7; 1"),
     ("plain", lambda o: replace(o, task_migrations=o.task_migrations + 7), "counts: task_migrations of task 'steady' is "),

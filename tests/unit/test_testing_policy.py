@@ -169,6 +169,26 @@ class GlobalPerRun(rtsched.Mapper):
         return GLOBAL["n_calls"] % 3
 
 
+RELEASED = {}
+
+
+class GlobalTable(rtsched.Mapper):
+    """Another run takes its entries away."""
+
+    def start(self, problem):
+        RELEASED.clear()
+        return self
+
+    def on_release(self, state, task, frame):
+        RELEASED[task, frame] = state.now_ns
+
+    def on_job_end(self, state, task, frame, status):
+        RELEASED.pop((task, frame), None)
+
+    def key(self, state, row):
+        return RELEASED[int(state.task[row]), int(state.frame[row])]
+
+
 class Clock(rtsched.Mapper):
     def key(self, state, row):
         return time.perf_counter_ns() // 100 % 7
@@ -320,6 +340,7 @@ BROKEN = [
     (Resets(), "mapper Resets: n_calls was not there, is ", "let start"),
     (Global(), "the same seed gave another result after other runs: task ", "no variable of a module"),
     (GlobalPerRun(), "gave another result while another run of the same policy was under way", "a new one each time"),
+    (GlobalTable(), "while another run of the same policy was under way: KeyError: .* in key", "a new one each time"),
     (Clock(), "the same seed gave another result", "no clock"),
     (Dice(), "the same seed gave another result", "unseeded random numbers"),
     (Writes(), r"writes into an array of the view: ValueError: .*read-only \(.*test_testing_policy.py:\d+ in assign\)", "Copy it first"),

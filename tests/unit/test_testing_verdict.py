@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import rtsched
+from rtsched.cli import app
 from rtsched.policies import registry
 from rtsched.policies.registry import policy_names
 from rtsched.testing import judge
@@ -51,6 +53,15 @@ def test_a_faulty_outcome(outcome, tmp_path):
     assert "       A tile runs one layer at a time." in lines
     assert lines[-2] == "1 fault found:"
     assert lines[-1].startswith("  deadline: task 'gaze' frame 0: has deadline ")
+
+
+def test_names_cannot_command_a_terminal(outcome, tmp_path):
+    problem = replace(outcome.problem, scenario_name="\x1b[2Jnew")
+    replace(outcome, problem=problem).save(tmp_path / "run.npz")
+    result = CliRunner().invoke(app, ["check", str(tmp_path / "run.npz")])
+    assert result.exit_code == 0
+    assert ": \\x1b[2Jnew on " in result.stdout
+    assert "\x1b" not in result.stdout
 
 
 @pytest.mark.parametrize("name", policy_names())

@@ -1,0 +1,100 @@
+"""Policies with different names decide differently.
+
+What is compared is the schedule: which job ran which layer where and when. Two policies that are alike on every scenario that comes
+with rtsched would be one policy with two names. Names of one module are aliases on purpose and do not count.
+"""
+
+from collections import defaultdict
+from importlib.util import find_spec
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from builders import chain, platform_of, rows_of
+
+import rtsched
+from rtsched.compiler import compile_problem
+from rtsched.library import scenarios
+from rtsched.platform.platform import Memory
+from rtsched.policies.registry import POLICIES
+from rtsched.workload.scenario import Scenario, Task
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SCHEDULE = ["job", "layer", "accelerator", "start_ns"]
+
+#          a0    a1    a2 (us)
+TIMES = {
+    "steer": [[30, 50, 80], [20, 15, 40]],
+    "see": [[90, 60, 120], [70, None, 90], [40, 30, 60]],
+    "map": [[200, 260, 190], [150, 110, None], [60, 80, 90], [100, 90, 140]],
+    "hear": [[25, 45, 20], [60, 55, 35]],
+    "plan": [[110, 80, 130], [90, 120, 70]],
+}
+#         period  deadline (us)  priority: no two of them give the same order
+TASKS = {
+    "steer": (300, 420, 4),
+    "see": (400, 260, 7),
+    "map": (700, 900, 11),
+    "hear": (350, 330, 0),
+    "plan": (520, 610, 9),
+}
+
+
+def crowded():
+    """Five tasks that are too much for three unequal accelerators and their memory."""
+    rows = [
+        row | {"latency_ns": 1000 * row["latency_ns"], "dram_bytes": 500 * row["latency_ns"]}  # half of the memory's bandwidth each
+        for name, times in TIMES.items()
+        for row in rows_of(name, times)
+    ]
+    tasks = tuple(
+        Task(name=name, model=chain(name, len(TIMES[name])), fps=1e6 / period, deadline_ms=deadline * 1e-3, priority=priority)
+        for name, (period, deadline, priority) in TASKS.items()
+    )
+    platform = platform_of(rows, (1, 1, 1), memory=Memory(peak_gb_per_s=1.0, efficiency=(1.0, 0.9, 0.8)))
+    return compile_problem(Scenario(name="crowded", tasks=tasks, duration_s=0.02), platform)
+
+
+def problems():
+    """Every scenario that comes with rtsched on its own platform, every example, and the crowded one."""
+    found = {name: rtsched.compile(name, duration_s=1) for name in scenarios()}
+    for path in sorted(EXAMPLES.glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        if "\ntasks:" in text and (find_spec("onnx") is not None or ".onnx" not in text):
+            found[f"examples/{path.name}"] = rtsched.compile(str(path), duration_s=1)
+    return found | {"crowded": crowded()}
+
+
+def alike(schedules):
+    """The pairs of policies with equal schedules."""
+    return {pair for pair in combinations(sorted(schedules), 2) if schedules[pair[0]] == schedules[pair[1]]}
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Pairs of policies that are alike, by scenario: {scenario: {(policy, policy), ...}}."""
+    one_of = {module: name for name, module in reversed(POLICIES.items())}
+    return {
+        name: alike({policy: rtsched.run(problem, policy, layers=True).layers[SCHEDULE].tobytes() for policy in one_of.values()})
+        for name, problem in problems().items()
+    }
+
+
+def test_no_two_policies_are_alike_on_every_scenario(found):
+    places = defaultdict(list)
+    for scenario, pairs in found.items():
+        for pair in pairs:
+            places[pair].append(scenario)
+    report = [f"{one} and {other} are alike on {', '.join(where)}" for (one, other), where in sorted(places.items())]
+    assert {"vr_gaming", "examples/drone.yaml", "examples/glasses.yaml", "crowded"} <= set(found)
+    assert [pair for pair, where in places.items() if len(where) == len(found)] == [], "\n".join(report)
+
+
+def test_all_policies_differ_where_priorities_periods_and_deadlines_do(found):
+    assert found["crowded"] == set()
+
+
+def test_a_policy_with_two_names_is_noticed():
+    problem = crowded()
+    schedules = {name: rtsched.run(problem, name, layers=True).layers[SCHEDULE].tobytes() for name in ("edf", "llf")}
+    assert alike(schedules | {"same": schedules["edf"]}) == {("edf", "same")}
