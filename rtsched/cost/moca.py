@@ -33,13 +33,18 @@ class MocaPublishedCost(BaseModel):
 
     Attributes
     ----------
+    model : {'moca_published'}
+        Selects this cost model.
     clock_mhz : float
+        Of the tiles and the L2.
     scratchpad_kib, accumulator_kib : int
         Of one tile.
     l2_kib : int
+        The L2 of the whole accelerator, 1024 bytes.
     l2_bytes_per_cycle : float
         Of one tile.
     dram_bytes_per_cycle : float
+        What the estimate takes the DRAM to deliver.
 
     Notes
     -----

@@ -26,7 +26,10 @@ class SystolicCost(BaseModel):
 
     Attributes
     ----------
+    model : {'systolic'}
+        Selects this cost model.
     clock_mhz : float
+        Of the tiles and the L2.
     scratchpad_kib, accumulator_kib : int
         Of one tile, 1024 bytes. Half of each holds what the array works on, the other half what is loaded meanwhile.
     l2_kib : int
