@@ -135,7 +135,7 @@ class DataflowCost(BaseModel):
             bytes; lists all such layers.
         """
         arrays = [self._part(accelerator, part, tiles) for part in range(1, tiles + 1)]
-        _refuse(
+        refuse(
             accelerator, layers, np.equal(layers.kind, MEASURED), "is known by its name alone, so it needs a measured table, not a dataflow"
         )
         n = len(layers)
@@ -144,7 +144,7 @@ class DataflowCost(BaseModel):
         traffic_bytes = np.empty((n, tiles, 3), dtype=np.int64)
         for part, array in enumerate(arrays):
             array.estimate(columns, cycles[:, part], accesses[:, part], traffic_bytes[:, part])
-        _refuse(accelerator, layers, np.isinf(cycles.max(axis=1, initial=0.0)), "is too large: more than 2^53 cycles, accesses or bytes")
+        refuse(accelerator, layers, np.isinf(cycles.max(axis=1, initial=0.0)), "is too large: more than 2^53 cycles, accesses or bytes")
         return Costs(
             compute_ns=cycles * 1000.0 / self.clock_mhz,
             dram_bytes=np.ascontiguousarray(traffic_bytes[..., 0]),
@@ -171,7 +171,7 @@ class DataflowCost(BaseModel):
         )
 
 
-def _refuse(accelerator: str, layers: LayerTable, is_at_fault: NDArray[np.bool_], fault: str) -> None:
+def refuse(accelerator: str, layers: LayerTable, is_at_fault: NDArray[np.bool_], fault: str) -> None:
     """Raise an InputError that names every layer at fault."""
     keys = [layers.keys[layer] for layer in np.flatnonzero(is_at_fault)]
     if keys:
