@@ -1,4 +1,4 @@
-"""``rtsched import``: models of other formats."""
+"""``rtsched import``: models and scenarios of other formats."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import typer
 
 from rtsched.errors import FaultList, InputError, short
 
-__all__ = ["app"]
+__all__ = ["app", "check_yaml"]
 
 MAX_DIGITS = 15
 """Of the size of a dimension."""
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Turn a model of another format into YAML.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Turn models, scenarios and costs of other tools into files of this one."
+)
 
 
 @app.callback()
 def _import() -> None:
-    """Turn a model of another format into YAML."""
+    """Turn models, scenarios and costs of other tools into files of this one."""
 
 
 class _Unknown(StrEnum):
@@ -61,7 +63,7 @@ def import_onnx(
     path = faults.of(_onnx_file, model)
     sizes = faults.of(_sizes, dim or [])
     if output is not None:
-        faults.of(_check_yaml, output)
+        faults.of(check_yaml, output)
     if output is not None and path is not None and os.path.realpath(output) == os.path.realpath(path):
         faults.add(f"--output {output}: would overwrite the model")
     faults.report()
@@ -99,7 +101,8 @@ def _sizes(dimensions: Sequence[str]) -> dict[str, int]:
     return sizes
 
 
-def _check_yaml(output: str) -> None:
+def check_yaml(output: str) -> None:
+    """Refuse a file for YAML that is called otherwise, or cannot be written."""
     from rtsched.library import YAML
     from rtsched.report.files import STDOUT, check_writable
 
