@@ -73,6 +73,52 @@ def import_onnx(
     console(is_error=True).print(describe_import(imported))
 
 
+class _Padding(StrEnum):
+    SAME = "same"
+    NONE = "none"
+
+
+@app.command(
+    "xrbench",
+    epilog="""\b
+Examples:
+  rtsched import xrbench VR_gaming.m -o vr.yaml
+  rtsched run vr.yaml -p dream_4k_1ws2os -P edf""",
+)
+def import_xrbench(
+    file: Annotated[str, typer.Argument(metavar="FILE.m", help="A usage scenario of XRBench.")],
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the scenario as YAML; - for standard output.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the scenario.  [default: the file's]")] = None,
+    padding: Annotated[
+        _Padding, typer.Option(help="same: convolutions are padded to keep their sizes; none: Y and X have the padding in them.")
+    ] = _Padding.SAME,
+) -> None:
+    """Import a usage scenario of XRBench, with its networks.
+
+    Its tasks are summed up on standard error; with -o it is written as YAML, to be edited and run.
+    """
+    from rtsched.interop.model_yaml import dump_scenario
+    from rtsched.interop.xrbench import load_xrbench
+    from rtsched.report import files
+    from rtsched.report.console import console
+    from rtsched.report.scenarios import describe_scenario
+
+    faults = FaultList()
+    if output is not None:
+        faults.of(check_yaml, output)
+        if os.path.realpath(output) == os.path.realpath(file):
+            faults.add(f"--output {output}: would overwrite the file")
+    if name is not None and not name.strip():
+        faults.add("--name: must be a name, got nothing")
+    faults.report()
+    scenario = load_xrbench(file, name=name, padding=padding.value)
+    if output is not None:
+        files.write(output, [dump_scenario(scenario)])
+    console(is_error=True).print(describe_scenario(scenario))
+
+
 def _onnx_file(ref: str) -> Path:
     from rtsched.library import locate
 

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from rtsched._files import open_regular
 from rtsched.errors import InputError, reason_of
+from rtsched.interop.names import unused_name
 from rtsched.interop.onnx_operators import UnmappedError, translate
 from rtsched.interop.onnx_shapes import GraphError, Node, UnknownShapeError, UnsupportedNodeError, activation, label, name_of, walk
 from rtsched.workload.layer import MAX_DIMENSION, LayerBase
@@ -338,9 +339,5 @@ def _first_fault(error: ValidationError) -> str:
 
 def _renamed(layer: LayerBase, taken: set[str]) -> LayerBase:
     """The layer with a name that no earlier one has."""
-    name, number = layer.name, 1
-    while name in taken:
-        number += 1
-        name = f"{layer.name}_{number}"
-    taken.add(name)
+    name = unused_name(layer.name, taken)
     return layer if name == layer.name else layer.model_copy(update={"name": name})
