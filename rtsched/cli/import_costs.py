@@ -34,8 +34,11 @@ ModelYamlOption = Annotated[
     "scalesim",
     epilog="""\b
 Examples:
-  rtsched import scalesim run/COMPUTE_REPORT.csv --access run/DETAILED_ACCESS_REPORT.csv --topology alexnet.csv \\
-      --model alexnet --accelerator tpu --clock-mhz 700 -o costs.csv --model-yaml alexnet.yaml""",
+  rtsched import scalesim COMPUTE_REPORT.csv --model alexnet \\
+      --accelerator tpu --clock-mhz 700 -o costs.csv
+  rtsched import scalesim COMPUTE_REPORT.csv --model alexnet \\
+      --accelerator tpu --clock-mhz 700 -o costs.csv --topology alexnet.csv \\
+      --access DETAILED_ACCESS_REPORT.csv --model-yaml alexnet.yaml""",
 )
 def import_scalesim(
     report: Annotated[str, typer.Argument(metavar="COMPUTE_REPORT.csv", help="Of SCALE-Sim v2 or v3.")],
@@ -72,7 +75,8 @@ def import_scalesim(
     "zigzag",
     epilog="""\b
 Examples:
-  rtsched import zigzag out/conv1_complete.json out/conv2_complete.json --model net --accelerator tpu --clock-mhz 700 -o costs.csv""",
+  rtsched import zigzag conv1_complete.json conv2_complete.json --model net \\
+      --accelerator tpu --clock-mhz 700 -o costs.csv""",
 )
 def import_zigzag(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="LAYER_complete.json, its YAML, or LAYER_simple.json.")],
@@ -102,7 +106,8 @@ def import_zigzag(
     "onnxruntime",
     epilog="""\b
 Examples:
-  rtsched import onnxruntime onnxruntime_profile.json --onnx net.onnx --model net --accelerator cpu -o costs.csv""",
+  rtsched import onnxruntime profile.json --onnx net.onnx --model net \\
+      --accelerator cpu -o costs.csv""",
 )
 def import_onnxruntime(
     profile: Annotated[str, typer.Argument(metavar="PROFILE.json", help="What SessionOptions.enable_profiling wrote.")],
