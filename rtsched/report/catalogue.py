@@ -12,7 +12,7 @@ from rich.text import Text
 from rtsched.cost.dataflow import DataflowCost
 from rtsched.cost.moca import MocaPublishedCost
 from rtsched.cost.systolic import SystolicCost
-from rtsched.cost.table import TableCost
+from rtsched.cost.table import CostTable, TableCost
 from rtsched.documents import Document, hint
 from rtsched.errors import InputError
 from rtsched.interop.onnx import ImportedModel
@@ -23,10 +23,10 @@ from rtsched.policies.registry import policy_names
 from rtsched.policies.script import is_script
 from rtsched.report.policies import describe_policy, list_of_policies
 from rtsched.report.scenarios import describe_scenario
-from rtsched.report.text import NOTHING, digits, facts, name, scale, table, title
+from rtsched.report.text import NOTHING, digits, facts, name, scale, scaled, seconds, table, title
 from rtsched.workload.model import Model, Subnet
 
-__all__ = ["describe", "describe_import", "listing"]
+__all__ = ["describe", "describe_costs", "describe_import", "listing"]
 
 DATAFLOWS = {"ws": "weight-stationary", "os": "output-stationary"}
 
@@ -247,6 +247,22 @@ def describe_import(imported: ImportedModel) -> RenderableType:
     free = [("free" if i == 0 else "", str(name(str(one)))) for i, one in enumerate(imported.unknown)]
     parts: list[RenderableType] = ["", facts(free)] if free else []
     return Group(_described(imported.model), *parts)
+
+
+def describe_costs(costs: CostTable) -> RenderableType:
+    """Sum up a cost table of one model on one accelerator.
+
+    Parameters
+    ----------
+    costs : CostTable
+    """
+    dram_bytes, energy_j = int(costs.dram_bytes.sum()), float(costs.energy_j.sum())
+    rows = [
+        ("layers", f"{len(costs)}, one after the other {seconds(float(costs.latency_ns.sum()))}"),
+        ("DRAM", scaled(dram_bytes, "B") if dram_bytes else "no traffic is told"),
+        ("energy", scaled(energy_j, "J") if energy_j else "none is told"),
+    ]
+    return Group(title(costs.model[0], f"costs on {costs.accelerator[0]}", costs.source), facts(rows))
 
 
 def _described(model: Model) -> RenderableType:

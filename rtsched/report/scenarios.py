@@ -14,12 +14,12 @@ MAX_PATHS = 20
 """The most paths of cascades that are shown; tasks with several parents can have any number."""
 
 
-def describe_scenario(ref: str) -> RenderableType:
+def describe_scenario(ref: str | Scenario) -> RenderableType:
     """Describe a scenario: its tasks, when their jobs arrive and by when they must end.
 
     Parameters
     ----------
-    ref : str
+    ref : str or Scenario
         As for `rtsched.library.load_scenario`.
     """
     scenario = load_scenario(ref)
