@@ -31,10 +31,9 @@ class Row:
     Attributes
     ----------
     group, qos, model : str
-        Set (A, B or C), quality of service (H, M or L), network.
-    median, p90 : (float, float)
+        Set (A, B or C), quality of service (H, M, L or all), network.
+    least, median, p90 : (float, float)
         Measured and simulated.
-    least : (float, float)
     """
 
     group: str
@@ -76,6 +75,16 @@ def compare(path: Path, settings: Mapping[str, Any] | None = None) -> list[Row]:
     return rows
 
 
+def over_runs(rows: Sequence[Row]) -> list[Row]:
+    """One row per set and model: the mean over the runs of each quality of service, which had the same arrivals."""
+    found = []
+    for group, model in dict.fromkeys((row.group, row.model) for row in rows):
+        own = [row for row in rows if (row.group, row.model) == (group, model)]
+        means = {name: tuple(np.mean([getattr(row, name) for row in own], axis=0).tolist()) for name in ("least", "median", "p90")}
+        found.append(Row(group, "all", model, **means))
+    return found
+
+
 def table(rows: Sequence[Row]) -> str:
     """The table in Markdown: million cycles measured and simulated, and the error."""
     head = ["set", "QoS", "model", "median", "simulated", "error", "p90", "simulated", "error"]
@@ -112,7 +121,7 @@ def main() -> None:
     arguments.add_argument("csv", type=Path)
     path = arguments.parse_args().csv
     rows = compare(path)
-    print(table(rows), spread(rows), sensitivity(path), sep="\n\n")
+    print(table([*rows, *over_runs(rows)]), spread(rows), sensitivity(path), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 LOOSE = "yolo_lite"
-"""Its measured times spread most: p90 is one and a half times the median in one set of runs."""
+"""Its measured times spread most: its p90 is 2.1 M cycles in one run and 2.6 M in another with the same arrivals."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def script():
 @pytest.fixture(scope="module")
 def rows(script):
     found = script.compare(FILE)
-    print(f"\n{script.table(found)}\n\n{script.spread(found)}")
+    print(f"\n{script.table([*found, *script.over_runs(found)])}\n\n{script.spread(found)}")
     return found
 
 
@@ -47,7 +47,8 @@ def test_medians(script, rows):
 
 
 def test_tails(script, rows):
-    for row in rows:
+    # The static schedule heeds no deadline, so the runs of a set differ by what is not simulated: p90 by up to a fifth. Their mean counts.
+    for row in script.over_runs(rows):
         assert abs(script.error(row.p90)) <= (0.40 if row.model == LOOSE else 0.20), row
 
 
