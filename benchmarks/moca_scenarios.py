@@ -53,7 +53,7 @@ def rates_hz(name: str, times_ms: dict[str, float]) -> dict[str, float]:
 def priority() -> list[str]:
     """The weighted priorities, as a YAML list."""
     entries = ", ".join(f"{{value: {value}, weight: {weight}}}" for value, weight in PRIORITIES.items())
-    return fill(f"[{entries}]", 120, break_long_words=False).splitlines()
+    return fill(f"[{entries}]", 110, break_long_words=False).splitlines()
 
 
 def task_lines(name: str, arrivals: dict[str, list[str]]) -> Iterator[str]:
