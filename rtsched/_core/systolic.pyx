@@ -440,10 +440,12 @@ cdef class Tiles:
             cycles[:] = NAN
             accesses[:] = NAN
             return
-        shared.sram_bytes, shared.element_bytes = self.machine.l2_bytes, 1
-        moved = dram_traffic(layer, &shared)
+        shared.element_bytes = 1
         best.cycles, best.l2_bytes, best.accesses = INFINITY, 0.0, 0.0
         for t in range(cycles.shape[0]):
+            # The others' jobs have the rest of the L2.
+            shared.sram_bytes = max(TENSOR_PART, self.machine.l2_bytes * (t + 1) // cycles.shape[0])
+            moved = dram_traffic(layer, &shared)
             if layer.kind > KIND_RECURRENT:
                 take_streamed(&best, layer, t + 1, &self.machine)
             else:

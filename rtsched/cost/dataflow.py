@@ -68,7 +68,8 @@ class DataflowCost(BaseModel):
     - recurrent: one gemm per step and direction; weights that fit the array's registers (WS, 256 per PE) are loaded once;
     - elementwise, pool, norm, softmax, embedding stream at W elements per cycle each way, norm twice over its inputs
       (statistics, scaling), softmax three times (maximum, sum, quotient); one operation per PE and cycle, R S per pooled
-      output.
+      output;
+    - a pooling that is part of a convolution takes no time, and only its results are written.
 
     **DRAM.** Of the buffer of S bytes, one half holds the tile that stays while the other operand streams past:
     ``min(weights + inputs * ceil(weights / (S/2)), inputs + weights * ceil(inputs / (S/2))) + outputs``, per group or

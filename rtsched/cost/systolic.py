@@ -33,7 +33,7 @@ class SystolicCost(BaseModel):
     scratchpad_kib, accumulator_kib : int
         Of one tile, 1024 bytes. Half of each holds what the array works on, the other half what is loaded meanwhile.
     l2_kib : int
-        The L2 of the whole accelerator.
+        The L2 of the whole accelerator. A layer has the share of its tiles.
     load_bytes_per_cycle : float
         What a tile's DMA delivers from the L2. Fitted; the bus is 16 wide.
     unaligned_beat_cycles : float
@@ -90,7 +90,8 @@ class SystolicCost(BaseModel):
     `Platform.sync_ns`.
 
     **Traffic.** `l2_bytes` is all that tiles load and store, halos and repeated weights included; `dram_bytes`, `fetch_bytes` and
-    `keep_bytes` follow from `l2_kib` by the rules of `DataflowCost`.
+    `keep_bytes` follow by the rules of `DataflowCost` from the part of the L2 that a layer has: on n of N tiles, n / N of it, since
+    jobs on the other tiles fill the rest (assumed).
 
     **Energy.** 'mac' as in `DataflowCost`; 'sram': elements that the array reads from the scratchpad, and those that enter or leave
     it; 'l2': `l2_bytes`; 'dram': `dram_bytes`. Partial sums are free.

@@ -86,9 +86,10 @@ def test_core_equals_the_plain_python_twin(layer, scratchpad_kib, accumulator_ki
     expected = reference.estimate(KINDS[row.kind], row, 3, machine)
     accesses = np.round(costs.energy_j[0, :, 1] * 1e6)
     assert list(zip(costs.compute_ns[0], costs.l2_bytes[0], accesses, strict=True)) == expected
-    shared = SimpleNamespace(sram_bytes=model.l2_kib * 1024, element_bytes=1)
-    moved = dataflow_reference.dram(KINDS[row.kind], row, shared)
-    assert (costs.dram_bytes[0, 0], costs.fetch_bytes[0, 0], costs.keep_bytes[0, 0]) == moved
+    for t in range(3):
+        shared = SimpleNamespace(sram_bytes=model.l2_kib * 1024 * (t + 1) // 3, element_bytes=1)
+        moved = dataflow_reference.dram(KINDS[row.kind], row, shared)
+        assert (costs.dram_bytes[0, t], costs.fetch_bytes[0, t], costs.keep_bytes[0, t]) == moved
 
 
 @given(layers, models, st.integers(1, 8))

@@ -143,6 +143,10 @@ def test_traffic():
     small = estimate(ROUND.model_copy(update={"l2_kib": 1}), conv(16, 16, 16, 3, padding=1))
     assert small.fetch_bytes[0, 0] == small.keep_bytes[0, 0] == 0
     assert small.dram_bytes[0, 0] >= 4096 + 2304 + 4096
+    # On n of 4 tiles a layer has n * 8 KiB of the L2, which keep tensors of up to n * 2 KiB.
+    shared = estimate(ROUND.model_copy(update={"l2_kib": 32}), conv(16, 16, 16, 3, padding=1), tiles=4)
+    assert shared.dram_bytes[0].tolist() == [4096 + 2304 + 4096, 2304, 2304, 2304]
+    assert shared.fetch_bytes[0].tolist() == shared.keep_bytes[0].tolist() == [0, 4096, 4096, 4096]
 
 
 def test_energy_by_component():

@@ -10,13 +10,15 @@ two auxiliary classifiers are left out. The same network serves DREAM, which cla
 last layer only, 0.07 % of the MACs.
 
 Assumed: the poolings of stride 2 that round up are padded on all sides, which gives the same size. The order of a module's branches,
-which depends on nothing, is that of MoCA's artifact; `rtsched.workload.zoo.gemmini_rows` tells which of its measured layers is which here.
+which depends on nothing, is that of MoCA's artifact, and the first two poolings are part of the convolutions before them: see
+`rtsched.workload.zoo.gemmini_rows`.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from rtsched.workload.layer import FusedPool
 from rtsched.workload.model import Model
 from rtsched.workload.zoo._builder import Builder, Shape
 
@@ -34,6 +36,8 @@ class _Module(NamedTuple):
     projection: int
     order: tuple[str, ...] = ("ones", "first", "second", "pool", "projection")
 
+
+_HALVING = FusedPool(kernel=3, stride=2, padding=1)
 
 _POOL_FIRST = ("pool", "ones", "first", "second", "projection")
 
@@ -54,11 +58,9 @@ def googlenet() -> Model:
     """GoogLeNet without its auxiliary classifiers."""
     net = Builder(3, 224, 224)
     with net.scope("stem"):
-        net.conv("conv1", 64, 7, stride=2)
-        net.pool("pool1", 3, stride=2, padding=1)
+        net.conv("conv1", 64, 7, stride=2, pool=_HALVING)
         net.conv("reduce2", 64)
-        net.conv("conv2", 192, 3)
-        net.pool("pool2", 3, stride=2, padding=1)
+        net.conv("conv2", 192, 3, pool=_HALVING)
     for name, module in _MODULES.items():
         with net.scope(f"inception{name}"):
             _inception(net, module)

@@ -6,12 +6,13 @@ Published for ResNet-50: torchvision's model list has 25.6 M parameters and 4.09
 Input: 224 x 224 RGB.
 
 Assumed: stages halve the image in the 3x3 convolution of their first block, as all current releases do (the paper does it in the
-1x1 before, with 3.86 G MACs). The classifier has 1024 outputs, the 1000 classes padded, as MoCA's artifact runs it (0.2 % more
-parameters); `rtsched.workload.zoo.gemmini_rows` tells which of its measured layers is which here.
+1x1 before, with 3.86 G MACs). The pooling behind the first convolution is part of it, and the classifier has 1024 outputs, the 1000
+classes padded, as MoCA's artifact runs them (0.2 % more parameters): see `rtsched.workload.zoo.gemmini_rows`.
 """
 
 from __future__ import annotations
 
+from rtsched.workload.layer import FusedPool
 from rtsched.workload.model import Model
 from rtsched.workload.zoo._builder import Builder
 
@@ -27,7 +28,7 @@ _OUTPUTS = 1024
 def resnet50() -> Model:
     """ResNet-50."""
     net = Builder(3, 224, 224)
-    stem(net)
+    net.conv("stem", 64, 7, stride=2, pool=FusedPool(kernel=3, stride=2, padding=1))
     for stage, (inner, blocks, stride) in enumerate(RESNET50, start=1):
         for block in range(1, blocks + 1):
             with net.scope(f"stage{stage}.{block}"):

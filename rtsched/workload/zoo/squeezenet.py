@@ -6,12 +6,13 @@ Published: torchvision's model list has 1.24 M parameters and 0.35 G MACs.
 
 Input: 224 x 224 RGB.
 
-Assumed: the two poolings between the modules are executed on each half of the map, right behind the convolution that writes it, as MoCA's
-artifact runs them; `rtsched.workload.zoo.gemmini_rows` tells which of its measured layers is which here.
+Assumed, as MoCA's artifact runs it: the two poolings between the modules are part of the convolutions that write the two halves of the
+map, and the average behind the last convolution is left out: see `rtsched.workload.zoo.gemmini_rows`.
 """
 
 from __future__ import annotations
 
+from rtsched.workload.layer import FusedPool
 from rtsched.workload.model import Model
 from rtsched.workload.zoo._builder import Builder
 
@@ -23,6 +24,7 @@ _MODULES = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64,
 """Squeezed channels and channels of each of the two expansions, of the modules fire2 to fire9."""
 
 _POOLED = (3, 5)
+_HALVING = FusedPool(kernel=3, stride=2)
 
 
 def squeezenet() -> Model:
@@ -32,20 +34,15 @@ def squeezenet() -> Model:
     net.pool("pool1", 3, stride=2)
     for number, (squeezed, expanded) in enumerate(_MODULES, start=2):
         with net.scope(f"fire{number}"):
-            _fire(net, squeezed, expanded, is_pooled=number in _POOLED)
+            _fire(net, squeezed, expanded, _HALVING if number in _POOLED else None)
     net.conv("classifier", _CLASSES)
-    net.global_pool("pool")
     return net.model("squeezenet", source="Iandola et al., SqueezeNet, arXiv 1602.07360, 2016, version 1.1; 224 x 224")
 
 
-def _fire(net: Builder, squeezed: int, expanded: int, *, is_pooled: bool) -> None:
+def _fire(net: Builder, squeezed: int, expanded: int, pool: FusedPool | None) -> None:
     net.conv("squeeze", squeezed)
     with net.branch(net.shape):
-        net.conv("expand1", expanded)
-        if is_pooled:
-            net.pool("pool1", 3, stride=2)
+        net.conv("expand1", expanded, pool=pool)
         half = net.shape
-    net.conv("expand3", expanded, 3)
-    if is_pooled:
-        net.pool("pool3", 3, stride=2)
+    net.conv("expand3", expanded, 3, pool=pool)
     net.concat("concat", half)

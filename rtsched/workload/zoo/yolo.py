@@ -12,7 +12,7 @@ Inputs: 224 x 224 RGB.
 
 Assumed: the last convolutions have 1024 and 128 outputs, the 1000 classes and the 125 numbers per position padded, as MoCA's artifact
 runs them (0.1 % and 2 % of the parameters). Pooling and softmax of Darknet-19 are not in the artifact and not here.
-`rtsched.workload.zoo.gemmini_rows` tells which of its measured layers is which here.
+See `rtsched.workload.zoo.gemmini_rows`.
 """
 
 from __future__ import annotations
