@@ -12,7 +12,9 @@ if _find_spec("rtsched._core.loop") is None:
 
 from rtsched._version import __version__
 from rtsched.cost.dataflow import DataflowCost
+from rtsched.cost.moca import MocaPublishedCost
 from rtsched.cost.model import Energy
+from rtsched.cost.systolic import SystolicCost
 from rtsched.cost.table import CostTable, TableCost
 from rtsched.errors import InputError, PolicyError, RtschedError
 from rtsched.library import load_model, load_platform, load_scenario
@@ -26,6 +28,7 @@ from rtsched.workload.layer import (
     Conv,
     Elementwise,
     Embedding,
+    FusedPool,
     Gemm,
     Layer,
     Measured,
@@ -64,6 +67,7 @@ __all__ = [
     "Elementwise",
     "Embedding",
     "Energy",
+    "FusedPool",
     "Gemm",
     "InputError",
     "Interrupted",
@@ -71,6 +75,7 @@ __all__ = [
     "Mapper",
     "Measured",
     "Memory",
+    "MocaPublishedCost",
     "Model",
     "Norm",
     "Outcome",
@@ -89,6 +94,7 @@ __all__ = [
     "Setting",
     "Softmax",
     "Subnet",
+    "SystolicCost",
     "TableCost",
     "Task",
     "TimeFactor",

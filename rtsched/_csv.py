@@ -15,7 +15,7 @@ import numpy as np
 
 from rtsched.errors import InputError, reason_of, short
 
-__all__ = ["RangeError", "Row", "capped", "csv_rows", "number", "rounded", "shown", "unknown"]
+__all__ = ["RangeError", "Row", "capped", "csv_rows", "number", "read_text", "rounded", "shown", "unknown"]
 
 MAX_BYTES = 100_000_000
 MAX_FAULTS = 1_000
@@ -26,14 +26,14 @@ Row = tuple[int, dict[str, str | None], Callable[[str], str]]
 """A line's number, its cells by column (None for an empty one), and where each column stands in it, for messages."""
 
 
-def csv_rows(file: str, columns: Collection[str], required: Sequence[str], faults: list[str]) -> Iterator[Row]:
+def csv_rows(file: str, columns: Collection[str] | None, required: Sequence[str], faults: list[str]) -> Iterator[Row]:
     """Read a file: UTF-8, separated by commas, no line breaks inside cells; the first line names the columns.
 
     Parameters
     ----------
     file : str
-    columns : collection of str
-        Those that are known.
+    columns : collection of str, optional
+        Those that are known. None: any may be there, as in the files of other tools.
     required : sequence of str
     faults : list of str
         Faults are appended here, as ``costs.csv:7:30 latency_ns: message``: line, and column of the cell's first character.
@@ -48,7 +48,7 @@ def csv_rows(file: str, columns: Collection[str], required: Sequence[str], fault
     rtsched.errors.InputError
         It cannot be read at all.
     """
-    lines = _lines(file, _text(file), faults)
+    lines = _lines(file, read_text(file), faults)
     header = _header(file, next(lines, None), columns, required, faults)
     for line_number, line, cells in lines:
         if len(cells) != len(header):
@@ -110,8 +110,18 @@ def _place(file: str, line_number: int, line: str, header: Sequence[str], column
     return f"{file}:{line_number}:{start} {column}"
 
 
-def _text(file: str) -> str:
-    """The file's text, without a byte order mark."""
+def read_text(file: str) -> str:
+    """Read a regular file of UTF-8, without its byte order mark.
+
+    Parameters
+    ----------
+    file : str
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        It cannot be read, is too large, or is not UTF-8, then with line and column.
+    """
     try:
         mode = Path(file).stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe, or a device that never ends
@@ -165,7 +175,7 @@ def _starts(line: str) -> list[int]:
 
 
 def _header(
-    file: str, first: tuple[int, str, list[str]] | None, columns: Collection[str], required: Sequence[str], faults: list[str]
+    file: str, first: tuple[int, str, list[str]] | None, columns: Collection[str] | None, required: Sequence[str], faults: list[str]
 ) -> list[str]:
     """Names of the columns; notes which are unknown, doubled or missing."""
     if first is None:
@@ -173,9 +183,9 @@ def _header(
     line_number, line, cells = first
     names = [cell.strip() for cell in cells]
     for i, (start, name) in enumerate(zip(_starts(line), names, strict=True)):
-        if name not in columns:
+        if columns is not None and name not in columns:
             faults.append(unknown(f"{file}:{line_number}:{start} {name}", columns))
-        elif name in names[:i]:
+        elif name in names[:i] and (columns is not None or name in required):
             faults.append(f"{file}:{line_number}:{start} {name}: this column stands twice")
     faults += [f"{file}:{line_number}:1 {name}: this column is missing" for name in required if name not in names]
     return names

@@ -9,7 +9,7 @@ import numpy as np
 
 from rtsched.problem import ARRIVALS, MAX_TIME_NS
 from rtsched.workload.cascade import ancestors, roots
-from rtsched.workload.scenario import LAWS, Scenario, Task, TimeFactor
+from rtsched.workload.scenario import LAWS, QOS_FACTORS, Scenario, Task, TimeFactor
 
 __all__ = ["MAX_PART_NS", "nearest_ns", "ragged", "task_arrays", "task_faults"]
 
@@ -24,7 +24,10 @@ def nearest_ns(value: float) -> int:
 
 def task_faults(scenario: Scenario) -> list[str]:
     """Faults of times: of the run, and of the tasks at the scenario's load, on a clock of whole ns."""
-    return [*_run_faults(scenario), *(fault for task in scenario.tasks for fault in _faults_of(task, scenario.load))]
+    return [
+        *_run_faults(scenario),
+        *(fault for task in scenario.tasks for fault in _faults_of(task, scenario.load, QOS_FACTORS[scenario.qos])),
+    ]
 
 
 def _run_faults(scenario: Scenario) -> list[str]:
@@ -36,7 +39,7 @@ def _run_faults(scenario: Scenario) -> list[str]:
     return []
 
 
-def _faults_of(task: Task, load: float) -> list[str]:
+def _faults_of(task: Task, load: float, factor: float) -> list[str]:
     faults = []
     slowest_hz = 1e9 / MAX_PART_NS
     given = task.fps or task.rate_hz
@@ -55,8 +58,8 @@ def _faults_of(task: Task, load: float) -> list[str]:
             f"task {task.name!r}: its last release, at {task.trace.values[-1] * 1e-3:g} s, comes after "
             f"{task.trace.values[-1] * 1e-3 / load:.3g} s at load {load:g}; at most {MAX_PART_NS * 1e-9:.3g} s fit the simulator's clock"
         )
-    if task.deadline_ms is not None and task.deadline_ms * 1e6 < 0.5:
-        faults.append(f"task {task.name!r}: deadline_ms {task.deadline_ms:g} is less than 1 ns")
+    if task.deadline_ms is not None and task.deadline_ms * factor * 1e6 < 0.5:
+        faults.append(f"task {task.name!r}: deadline_ms {task.deadline_ms * factor:g} is less than 1 ns")
     return faults
 
 
@@ -71,7 +74,8 @@ def task_arrays(scenario: Scenario) -> dict[str, Any]:
             children[parent].append(child)
     root_of = [min(found) for found in roots(parents)]
     rates_hz = np.array([(task.fps or task.rate_hz or 0.0) * scenario.load for task in tasks])
-    deadlines_ns = [_deadline_ns(tasks[i], tasks[root_of[i]], rates_hz[root_of[i]]) for i in range(len(tasks))]
+    factor = QOS_FACTORS[scenario.qos]
+    deadlines_ns = [_deadline_ns(tasks[i], tasks[root_of[i]], rates_hz[root_of[i]], factor) for i in range(len(tasks))]
     traces = [_trace_ns(task, scenario.load) for task in tasks]
     periods_ns = [_period_ns(rates_hz[root], traces[root], deadlines_ns[root]) for root in root_of]
     return {
@@ -106,10 +110,10 @@ def _trace_ns(task: Task, load: float) -> list[int]:
     return [] if task.trace is None else [nearest_ns(time_ms * 1e6 / load) for time_ms in task.trace.values]
 
 
-def _deadline_ns(task: Task, root: Task, rate_hz: float) -> int:
-    """Relative deadline: its own, else its root's, else the mean time between arrivals."""
+def _deadline_ns(task: Task, root: Task, rate_hz: float, factor: float) -> int:
+    """Relative deadline: `factor` times its own, else times its root's, else the mean time between arrivals."""
     explicit_ms = root.deadline_ms if task.deadline_ms is None else task.deadline_ms
-    return nearest_ns(1e9 / rate_hz) if explicit_ms is None else nearest_ns(explicit_ms * 1e6)
+    return nearest_ns(1e9 / rate_hz) if explicit_ms is None else nearest_ns(explicit_ms * factor * 1e6)
 
 
 def _period_ns(rate_hz: float, trace_ns: Sequence[int], deadline_ns: int) -> int:

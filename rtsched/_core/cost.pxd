@@ -60,6 +60,12 @@ cdef struct Layer:
     int64_t groups
     int64_t count
     int64_t transposed
+    int64_t pool_r  # the pooling that is part of a convolution; 1 without
+    int64_t pool_s
+    int64_t pool_stride_y
+    int64_t pool_stride_x
+    int64_t po  # output rows and columns after it
+    int64_t qo
     int64_t weights  # elements; 0 for a gemm of two activations
     int64_t inputs
     int64_t outputs

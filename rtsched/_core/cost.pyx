@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t
 
 LAYER_COLUMNS = (
     "kind", "batch", "k", "c", "y", "x", "r", "s", "stride_y", "stride_x", "yo", "xo", "groups", "count", "transposed",
-    "weights", "inputs", "outputs",
+    "pool_r", "pool_s", "pool_stride_y", "pool_stride_x", "po", "qo", "weights", "inputs", "outputs",
 )
 UNIT_PES = {"ws": WS_UNIT_PES, "os": OS_UNIT_PES}
 

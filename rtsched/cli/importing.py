@@ -1,4 +1,4 @@
-"""``rtsched import``: models of other formats."""
+"""``rtsched import``: models and scenarios of other formats."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import typer
 
 from rtsched.errors import FaultList, InputError, short
 
-__all__ = ["app"]
+__all__ = ["app", "check_yaml"]
 
 MAX_DIGITS = 15
 """Of the size of a dimension."""
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Turn a model of another format into YAML.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Turn models, scenarios and costs of other tools into files of this one."
+)
 
 
 @app.callback()
 def _import() -> None:
-    """Turn a model of another format into YAML."""
+    """Turn models, scenarios and costs of other tools into files of this one."""
 
 
 class _Unknown(StrEnum):
@@ -61,7 +63,7 @@ def import_onnx(
     path = faults.of(_onnx_file, model)
     sizes = faults.of(_sizes, dim or [])
     if output is not None:
-        faults.of(_check_yaml, output)
+        faults.of(check_yaml, output)
     if output is not None and path is not None and os.path.realpath(output) == os.path.realpath(path):
         faults.add(f"--output {output}: would overwrite the model")
     faults.report()
@@ -69,6 +71,52 @@ def import_onnx(
     if output is not None:
         files.write(output, [dump_model(imported.model)])
     console(is_error=True).print(describe_import(imported))
+
+
+class _Padding(StrEnum):
+    SAME = "same"
+    NONE = "none"
+
+
+@app.command(
+    "xrbench",
+    epilog="""\b
+Examples:
+  rtsched import xrbench VR_gaming.m -o vr.yaml
+  rtsched run vr.yaml -p dream_4k_1ws2os -P edf""",
+)
+def import_xrbench(
+    file: Annotated[str, typer.Argument(metavar="FILE.m", help="A usage scenario of XRBench.")],
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the scenario as YAML; - for standard output.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the scenario.  [default: the file's]")] = None,
+    padding: Annotated[
+        _Padding, typer.Option(help="same: convolutions are padded to keep their sizes; none: Y and X have the padding in them.")
+    ] = _Padding.SAME,
+) -> None:
+    """Import a usage scenario of XRBench, with its networks.
+
+    Its tasks are summed up on standard error; with -o it is written as YAML, to be edited and run.
+    """
+    from rtsched.interop.model_yaml import dump_scenario
+    from rtsched.interop.xrbench import load_xrbench
+    from rtsched.report import files
+    from rtsched.report.console import console
+    from rtsched.report.scenarios import describe_scenario
+
+    faults = FaultList()
+    if output is not None:
+        faults.of(check_yaml, output)
+        if os.path.realpath(output) == os.path.realpath(file):
+            faults.add(f"--output {output}: would overwrite the file")
+    if name is not None and not name.strip():
+        faults.add("--name: must be a name, got nothing")
+    faults.report()
+    scenario = load_xrbench(file, name=name, padding=padding.value)
+    if output is not None:
+        files.write(output, [dump_scenario(scenario)])
+    console(is_error=True).print(describe_scenario(scenario))
 
 
 def _onnx_file(ref: str) -> Path:
@@ -99,7 +147,8 @@ def _sizes(dimensions: Sequence[str]) -> dict[str, int]:
     return sizes
 
 
-def _check_yaml(output: str) -> None:
+def check_yaml(output: str) -> None:
+    """Refuse a file for YAML that is called otherwise, or cannot be written."""
     from rtsched.library import YAML
     from rtsched.report.files import STDOUT, check_writable
 

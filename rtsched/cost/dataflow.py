@@ -68,7 +68,8 @@ class DataflowCost(BaseModel):
     - recurrent: one gemm per step and direction; weights that fit the array's registers (WS, 256 per PE) are loaded once;
     - elementwise, pool, norm, softmax, embedding stream at W elements per cycle each way, norm twice over its inputs
       (statistics, scaling), softmax three times (maximum, sum, quotient); one operation per PE and cycle, R S per pooled
-      output.
+      output;
+    - a pooling that is part of a convolution takes no time, and only its results are written.
 
     **DRAM.** Of the buffer of S bytes, one half holds the tile that stays while the other operand streams past:
     ``min(weights + inputs * ceil(weights / (S/2)), inputs + weights * ceil(inputs / (S/2))) + outputs``, per group or
@@ -135,7 +136,7 @@ class DataflowCost(BaseModel):
             bytes; lists all such layers.
         """
         arrays = [self._part(accelerator, part, tiles) for part in range(1, tiles + 1)]
-        _refuse(
+        refuse(
             accelerator, layers, np.equal(layers.kind, MEASURED), "is known by its name alone, so it needs a measured table, not a dataflow"
         )
         n = len(layers)
@@ -144,7 +145,7 @@ class DataflowCost(BaseModel):
         traffic_bytes = np.empty((n, tiles, 3), dtype=np.int64)
         for part, array in enumerate(arrays):
             array.estimate(columns, cycles[:, part], accesses[:, part], traffic_bytes[:, part])
-        _refuse(accelerator, layers, np.isinf(cycles.max(axis=1, initial=0.0)), "is too large: more than 2^53 cycles, accesses or bytes")
+        refuse(accelerator, layers, np.isinf(cycles.max(axis=1, initial=0.0)), "is too large: more than 2^53 cycles, accesses or bytes")
         return Costs(
             compute_ns=cycles * 1000.0 / self.clock_mhz,
             dram_bytes=np.ascontiguousarray(traffic_bytes[..., 0]),
@@ -171,7 +172,7 @@ class DataflowCost(BaseModel):
         )
 
 
-def _refuse(accelerator: str, layers: LayerTable, is_at_fault: NDArray[np.bool_], fault: str) -> None:
+def refuse(accelerator: str, layers: LayerTable, is_at_fault: NDArray[np.bool_], fault: str) -> None:
     """Raise an InputError that names every layer at fault."""
     keys = [layers.keys[layer] for layer in np.flatnonzero(is_at_fault)]
     if keys:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from rtsched.errors import InputError
-from rtsched.workload.layer import Conv, Gemm, LayerBase, Pool, Recurrent
+from rtsched.workload.layer import Conv, Elementwise, Gemm, LayerBase, Pool, Recurrent
 
 __all__ = ["ENERGY_COMPONENTS", "KINDS", "CostModel", "Costs", "Energy", "LayerKey", "LayerTable"]
 
@@ -79,7 +79,8 @@ class LayerTable:
     """Every layer of a problem as columns, so that cost models work on arrays.
 
     One row is a layer; dimensions that a kind does not have are 1. A `Gemm` has yo = m, k = n, c = k and count = its
-    count; a `Recurrent` has yo = batch, k = gates * hidden, c = input + hidden and count = steps * directions.
+    count; a `Recurrent` has yo = batch, k = gates * hidden, c = input + hidden and count = steps * directions; an
+    `Elementwise` has c = k = channels.
 
     Attributes
     ----------
@@ -91,6 +92,10 @@ class LayerTable:
         rows and columns, groups, repetitions one after the other.
     transposed : ndarray of int64, shape (n,)
         1 for transposed convolutions.
+    pool_r, pool_s, pool_stride_y, pool_stride_x : ndarray of int64, shape (n,)
+        Window and strides of the pooling that is part of a convolution; 1 without.
+    po, qo : ndarray of int64, shape (n,)
+        Output rows and columns after it; those of the convolution without.
     macs, weights, inputs, outputs : ndarray of int64, shape (n,)
         Multiply-accumulates and elements of one inference. `weights` counts each once, however many steps re-read it.
     """
@@ -111,6 +116,12 @@ class LayerTable:
     groups: np.ndarray
     count: np.ndarray
     transposed: np.ndarray
+    pool_r: np.ndarray
+    pool_s: np.ndarray
+    pool_stride_y: np.ndarray
+    pool_stride_x: np.ndarray
+    po: np.ndarray
+    qo: np.ndarray
     macs: np.ndarray
     weights: np.ndarray
     inputs: np.ndarray
@@ -139,31 +150,38 @@ class LayerTable:
         ]
         if faults:
             raise InputError(faults)
-        columns = np.ascontiguousarray(np.array(rows, dtype=np.int64).reshape(len(layers), 19).T)
+        columns = np.ascontiguousarray(np.array(rows, dtype=np.int64).reshape(len(layers), 25).T)
         return cls(tuple(keys), columns[0].astype(np.int8), *columns[1:])
 
     def __len__(self) -> int:
         return len(self.keys)
 
 
+_NO_POOL = (1,) * 4
+
+
 def _dimensions(layer: LayerBase) -> tuple[int, ...]:
-    """Kind code, then the columns of `LayerTable` from `batch` to `transposed`."""
+    """Kind code, then the columns of `LayerTable` from `batch` to `qo`."""
     kind = KINDS.index(layer.kind)
     match layer:
         case Conv():
             (y, x), (r, s), (sy, sx), (yo, xo) = layer.size, layer.kernel, layer.stride, layer.output_size
             n, k, c = layer.batch, layer.out_channels, layer.in_channels
-            return (kind, n, k, c, y, x, r, s, sy, sx, yo, xo, layer.groups, 1, int(layer.transposed))
+            (pr, ps), (py, px) = ((1, 1), (1, 1)) if layer.pool is None else (layer.pool.kernel, layer.pool.stride)
+            return (kind, n, k, c, y, x, r, s, sy, sx, yo, xo, layer.groups, 1, int(layer.transposed), pr, ps, py, px, *layer.pooled_size)
         case Pool():
             (y, x), (r, s), (sy, sx), (yo, xo) = layer.size, layer.kernel, layer.stride, layer.output_size
-            return (kind, layer.batch, layer.channels, layer.channels, y, x, r, s, sy, sx, yo, xo, layer.channels, 1, 0)
+            return (kind, layer.batch, layer.channels, layer.channels, y, x, r, s, sy, sx, yo, xo, layer.channels, 1, 0, *_NO_POOL, yo, xo)
         case Gemm():
-            return (kind, 1, layer.n, layer.k, layer.m, 1, 1, 1, 1, 1, layer.m, 1, 1, layer.count, 0)
+            return (kind, 1, layer.n, layer.k, layer.m, 1, 1, 1, 1, 1, layer.m, 1, 1, layer.count, 0, *_NO_POOL, layer.m, 1)
         case Recurrent():
             k, c = layer.gates * layer.hidden_size, layer.input_size + layer.hidden_size
-            return (kind, 1, k, c, layer.batch, 1, 1, 1, 1, 1, layer.batch, 1, 1, layer.steps * layer.directions, 0)
+            n, count = layer.batch, layer.steps * layer.directions
+            return (kind, 1, k, c, n, 1, 1, 1, 1, 1, n, 1, 1, count, 0, *_NO_POOL, n, 1)
+        case Elementwise():
+            return (kind, 1, layer.channels, layer.channels, *(1,) * 10, 0, *_NO_POOL, 1, 1)
         case _:
-            return (kind, *(1,) * 13, 0)
+            return (kind, *(1,) * 13, 0, *_NO_POOL, 1, 1)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Models as YAML that people read and edit: one layer per line, defaults left out."""
+"""Models and scenarios as YAML that people read and edit: one layer per line, defaults left out."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from rtsched.workload.layer import LayerBase
 from rtsched.workload.model import Model
+from rtsched.workload.scenario import Scenario
 
-__all__ = ["dump_model"]
+__all__ = ["dump_model", "dump_scenario"]
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*[\w.]|[A-Za-z_]", re.ASCII)
 """Text that stands without quotes, unless it is a word of YAML; the emitter quotes those."""
@@ -41,11 +42,31 @@ def dump_model(model: Model) -> str:
     layers:
     - {name: stem, kind: conv, size: 32, kernel: 3, padding: 1, in_channels: 3, out_channels: 16}
     """
+    return _dumped(model)
+
+
+def dump_scenario(scenario: Scenario) -> str:
+    """Write a scenario as YAML, its models in place.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Without recorded arrivals and measured time factors.
+
+    Returns
+    -------
+    str
+        YAML 1.2. Reading it back gives an equal scenario.
+    """
+    return _dumped(scenario)
+
+
+def _dumped(value: BaseModel) -> str:
     yaml = YAML()
     yaml.width = 2**31 - 1
     yaml.allow_unicode = True
     text = StringIO()
-    yaml.dump(_plain(model), text)
+    yaml.dump(_plain(value), text)
     return text.getvalue()
 
 

@@ -18,15 +18,16 @@ from pydantic import ValidationError
 
 from rtsched._files import open_regular
 from rtsched.errors import InputError, reason_of
+from rtsched.interop.names import unused_name
 from rtsched.interop.onnx_operators import UnmappedError, translate
-from rtsched.interop.onnx_shapes import GraphError, Node, UnknownShapeError, UnsupportedNodeError, activation, label, walk
+from rtsched.interop.onnx_shapes import GraphError, Node, UnknownShapeError, UnsupportedNodeError, activation, label, name_of, walk
 from rtsched.workload.layer import MAX_DIMENSION, LayerBase
 from rtsched.workload.model import Model
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["ImportedModel", "UnknownOperator", "load_onnx"]
+__all__ = ["ImportedModel", "UnknownOperator", "load_onnx", "node_names"]
 
 MAX_BYTES = 2**31
 """No protobuf message, and so no ONNX file, is larger; larger networks keep their weights in separate files."""
@@ -124,6 +125,25 @@ def load_onnx(
         raise InputError([f"{file}: {fault}" for fault in error.faults]) from error
     source = f"ONNX file {Path(path).name}" + "".join(f", {dimension}={size}" for dimension, size in sizes.items())
     return ImportedModel(Model(name=name or Path(path).stem, source=source, layers=layers), left_out)
+
+
+def node_names(path: Path) -> list[tuple[str, str, bool]]:
+    """Read what the nodes of a file are called, without their shapes.
+
+    Returns
+    -------
+    list of (str, str, bool)
+        Operator, the name that `load_onnx` gives, and whether the file itself gives one.
+
+    Raises
+    ------
+    rtsched.errors.InputError
+    """
+    try:
+        nodes = _parsed(path).graph.node
+    except InputError as error:
+        raise InputError([f"{path}: {fault}" for fault in error.faults]) from error.__cause__
+    return [(node.op_type, name_of(node, index), bool(node.name)) for index, node in enumerate(nodes)]
 
 
 def _parsed(path: Path) -> onnx.ModelProto:
@@ -319,9 +339,5 @@ def _first_fault(error: ValidationError) -> str:
 
 def _renamed(layer: LayerBase, taken: set[str]) -> LayerBase:
     """The layer with a name that no earlier one has."""
-    name, number = layer.name, 1
-    while name in taken:
-        number += 1
-        name = f"{layer.name}_{number}"
-    taken.add(name)
+    name = unused_name(layer.name, taken)
     return layer if name == layer.name else layer.model_copy(update={"name": name})

@@ -17,7 +17,19 @@ import numpy as np
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["GraphError", "Node", "Shape", "Tensor", "UnknownShapeError", "UnsupportedNodeError", "activation", "label", "walk", "words"]
+__all__ = [
+    "GraphError",
+    "Node",
+    "Shape",
+    "Tensor",
+    "UnknownShapeError",
+    "UnsupportedNodeError",
+    "activation",
+    "label",
+    "name_of",
+    "walk",
+    "words",
+]
 
 Shape = tuple[int, ...]
 
@@ -170,10 +182,10 @@ def activation(name: str, type_: onnx.TypeProto) -> Tensor:
 
 def label(node: onnx.NodeProto, index: int) -> str:
     """How messages call the node."""
-    return f"node {_name(node, index)!r} ({node.op_type})"
+    return f"node {name_of(node, index)!r} ({node.op_type})"
 
 
-def _name(node: onnx.NodeProto, index: int) -> str:
+def name_of(node: onnx.NodeProto, index: int) -> str:
     """The node's name, or that of its first output, for many files name no nodes."""
     return str(node.name or next(filter(None, node.output), f"{node.op_type} {index}"))
 
@@ -208,7 +220,7 @@ def walk(proto: onnx.ModelProto, inputs: Mapping[str, Tensor], declared: Mapping
             raise GraphError(f"{where}: {error}") from error
         tensors.update((each, tensor) for each, tensor in zip(one.output, written, strict=True) if tensor is not None)
         attributes = {each.name: _plain(each) for each in one.attribute}
-        yield Node(_name(one, index), one.op_type, one.domain, attributes, read, written)
+        yield Node(name_of(one, index), one.op_type, one.domain, attributes, read, written)
 
 
 def _weights(graph: onnx.GraphProto) -> dict[str, Tensor]:

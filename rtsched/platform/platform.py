@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rtsched.cost.dataflow import DataflowCost
+from rtsched.cost.moca import MocaPublishedCost
 from rtsched.cost.model import Energy
+from rtsched.cost.systolic import SystolicCost
 from rtsched.cost.table import TableCost
 from rtsched.errors import Fault, FaultsError, repeated_names
 
-__all__ = ["MAX_ACCELERATORS", "MAX_TILES", "Accelerator", "Memory", "Platform", "Reference"]
+__all__ = ["MAX_ACCELERATORS", "MAX_TILES", "Accelerator", "AnyCost", "Memory", "Platform", "Reference"]
 
 MAX_ACCELERATORS = 1024
 MAX_TILES = 64
@@ -20,7 +22,7 @@ Name = Annotated[str, Field(min_length=1)]
 Bandwidth = Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, le=1e12, allow_inf_nan=False)]
 
-AnyCost = Annotated[DataflowCost | TableCost, Field(discriminator="model")]
+AnyCost = Annotated[DataflowCost | SystolicCost | MocaPublishedCost | TableCost, Field(discriminator="model")]
 
 
 class _Frozen(BaseModel):
@@ -34,7 +36,7 @@ class Accelerator(_Frozen):
     ----------
     name : str
         Unique within the platform.
-    cost : DataflowCost or TableCost
+    cost : DataflowCost, SystolicCost, MocaPublishedCost or TableCost
         What layers cost on it: its array and buffers, or a table of measured times.
     tiles : int
         Identical slices; a layer runs on one or several, and several jobs share the accelerator tile by tile. 1 to 64.

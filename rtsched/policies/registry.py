@@ -39,6 +39,7 @@ POLICIES = {
     "rm": "rtsched.policies.rm",
     "rr": "rtsched.policies.rr",
     "srpt": "rtsched.policies.srpt",
+    "static": "rtsched.policies.static",
 }
 """Name to module; the module's ``policy()`` makes the composition and its docstring tells what it does."""
 

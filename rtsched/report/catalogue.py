@@ -10,21 +10,23 @@ from rich.table import Table
 from rich.text import Text
 
 from rtsched.cost.dataflow import DataflowCost
-from rtsched.cost.table import TableCost
+from rtsched.cost.moca import MocaPublishedCost
+from rtsched.cost.systolic import SystolicCost
+from rtsched.cost.table import CostTable, TableCost
 from rtsched.documents import Document, hint
 from rtsched.errors import InputError
 from rtsched.interop.onnx import ImportedModel
 from rtsched.library import YAML, load_model, load_platform, load_scenario, locate, models, platforms, scenarios
 from rtsched.metrics import SCALARS
-from rtsched.platform.platform import Accelerator, Memory, Platform, Reference
+from rtsched.platform.platform import Accelerator, AnyCost, Memory, Platform, Reference
 from rtsched.policies.registry import policy_names
 from rtsched.policies.script import is_script
 from rtsched.report.policies import describe_policy, list_of_policies
 from rtsched.report.scenarios import describe_scenario
-from rtsched.report.text import NOTHING, digits, facts, name, scale, table, title
+from rtsched.report.text import NOTHING, digits, facts, name, scale, scaled, seconds, table, title
 from rtsched.workload.model import Model, Subnet
 
-__all__ = ["describe", "describe_import", "listing"]
+__all__ = ["describe", "describe_costs", "describe_import", "listing"]
 
 DATAFLOWS = {"ws": "weight-stationary", "os": "output-stationary"}
 
@@ -135,6 +137,7 @@ def _platform(ref: str) -> RenderableType:
     for one in platform.accelerators:
         made.add_row(*_accelerator(one))
     arrays = [one.cost for one in platform.accelerators if isinstance(one.cost, DataflowCost)]
+    has_energy = any(not isinstance(one.cost, TableCost) for one in platform.accelerators)
     energy = platform.energy
     per_mac = (("register access", energy.l1_per_mac), ("buffer element", energy.sram_per_mac), ("byte of DRAM", energy.dram_per_mac))
     spent = f"{energy.mac_pj:g} pJ per MAC" + "".join(f", {digits(energy.mac_pj * ratio)} pJ per {what}" for what, ratio in per_mac)
@@ -142,8 +145,8 @@ def _platform(ref: str) -> RenderableType:
         *_legend(platform.accelerators, arrays),
         ("memory", _memory(platform.memory)),
         ("switch", _switch(platform)),
-        ("energy", spent if arrays else f"as measured; switches {digits(energy.dram_j_per_byte * 1e12)} pJ per byte"),
-        *([("source", str(name(energy.source)))] if arrays else []),
+        ("energy", spent if has_energy else f"as measured; switches {digits(energy.dram_j_per_byte * 1e12)} pJ per byte"),
+        *([("source", str(name(energy.source)))] if has_energy else []),
         *([("reference", _reference(platform.reference))] if platform.reference != Reference() else []),
     ]
     return Group(title(platform.name, "platform", platform.description), made, "", facts(rows))
@@ -162,6 +165,10 @@ def _legend(accelerators: Sequence[Accelerator], arrays: Sequence[DataflowCost])
             ("array", "PEs of one MAC per cycle; on-chip buffer; NoC elements per cycle from buffer to PEs, and as many back"),
             ("element", f"{' or '.join(map(str, sizes))} byte{'' if sizes == [1] else 's'} for a weight or an activation"),
         ]
+    if any(isinstance(one.cost, SystolicCost) for one in accelerators):
+        rows.append(("systolic", "tiles of 16 x 16 PEs with scratchpads (the buffer) and accumulators of their own"))
+    if any(isinstance(one.cost, MocaPublishedCost) for one in accelerators):
+        rows.append(("MoCA", "the same tiles, with the times that MoCA's runtime estimates"))
     measured: dict[str, list[str]] = {}
     for one in accelerators:
         if isinstance(one.cost, TableCost):
@@ -178,15 +185,30 @@ def _switch(platform: Platform) -> str:
     return f"moving a job, or pushing one aside, {moves}" + "".join(f"; {what} costs {ns:,} ns" for what, ns in extra if ns)
 
 
+def _kind(cost: AnyCost) -> str:
+    match cost:
+        case DataflowCost():
+            return cost.dataflow.upper()
+        case SystolicCost():
+            return "systolic"
+        case MocaPublishedCost():
+            return "MoCA"
+        case TableCost():
+            return "measured"
+
+
 def _accelerator(one: Accelerator) -> list[Text | str]:
     cost = one.cost
     array = [NOTHING] * 5
     if isinstance(cost, DataflowCost):
         peak = digits(cost.pes * cost.clock_mhz * 1e-3)
         array = [f"{cost.pes:,}", f"{cost.clock_mhz:g}", f"{cost.sram_kib:,}", f"{cost.noc_elements_per_cycle:,}", peak]
-    dataflow = cost.dataflow.upper() if isinstance(cost, DataflowCost) else "measured"
+    if isinstance(cost, (SystolicCost, MocaPublishedCost)):
+        pes = 256 * one.tiles
+        peak = digits(pes * cost.clock_mhz * 1e-3)
+        array = [f"{pes:,}", f"{cost.clock_mhz:g}", f"{cost.scratchpad_kib * one.tiles:,}", NOTHING, peak]
     port = NOTHING if one.port_gb_per_s is None else f"{one.port_gb_per_s:g}"
-    return [name(one.name), dataflow, str(one.tiles), *array, port, digits(one.idle_power_w * 1e3)]
+    return [name(one.name), _kind(cost), str(one.tiles), *array, port, digits(one.idle_power_w * 1e3)]
 
 
 def _memory(memory: Memory) -> str:
@@ -225,6 +247,22 @@ def describe_import(imported: ImportedModel) -> RenderableType:
     free = [("free" if i == 0 else "", str(name(str(one)))) for i, one in enumerate(imported.unknown)]
     parts: list[RenderableType] = ["", facts(free)] if free else []
     return Group(_described(imported.model), *parts)
+
+
+def describe_costs(costs: CostTable) -> RenderableType:
+    """Sum up a cost table of one model on one accelerator.
+
+    Parameters
+    ----------
+    costs : CostTable
+    """
+    dram_bytes, energy_j = int(costs.dram_bytes.sum()), float(costs.energy_j.sum())
+    rows = [
+        ("layers", f"{len(costs)}, one after the other {seconds(float(costs.latency_ns.sum()))}"),
+        ("DRAM", scaled(dram_bytes, "B") if dram_bytes else "no traffic is told"),
+        ("energy", scaled(energy_j, "J") if energy_j else "none is told"),
+    ]
+    return Group(title(costs.model[0], f"costs on {costs.accelerator[0]}", costs.source), facts(rows))
 
 
 def _described(model: Model) -> RenderableType:

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 
 from rtsched.library import load_model, load_scenario
 from rtsched.report.text import digits, facts, name, table, title
-from rtsched.workload.scenario import MAX_PRIORITY, Scenario, Task, TimeFactor
+from rtsched.workload.scenario import MAX_PRIORITY, QOS_FACTORS, Scenario, Task, TimeFactor
 
 __all__ = ["describe_scenario"]
 
@@ -14,12 +14,12 @@ MAX_PATHS = 20
 """The most paths of cascades that are shown; tasks with several parents can have any number."""
 
 
-def describe_scenario(ref: str) -> RenderableType:
+def describe_scenario(ref: str | Scenario) -> RenderableType:
     """Describe a scenario: its tasks, when their jobs arrive and by when they must end.
 
     Parameters
     ----------
-    ref : str
+    ref : str or Scenario
         As for `rtsched.library.load_scenario`.
     """
     scenario = load_scenario(ref)
@@ -49,6 +49,8 @@ def describe_scenario(ref: str) -> RenderableType:
     ]
     if scenario.load != 1:
         rows.append(("load", f"{scenario.load:g}: rates and default deadlines above include it"))
+    if scenario.qos != "M":
+        rows.append(("qos", f"{scenario.qos}: given deadlines above are {QOS_FACTORS[scenario.qos]:g} times as long"))
     return Group(title(scenario.name, "scenario", scenario.description), made, "", facts(rows))
 
 
@@ -106,7 +108,8 @@ def _deadline_ms(task: Task, scenario: Scenario) -> float:
     root = task
     while root.parents is not None and task.deadline_ms is None:
         root = by_name[root.parents[0]]
-    return task.deadline_ms or root.deadline_ms or 1e3 / ((root.fps or root.rate_hz or 0.0) * scenario.load)
+    given_ms = task.deadline_ms or root.deadline_ms
+    return given_ms * QOS_FACTORS[scenario.qos] if given_ms else 1e3 / ((root.fps or root.rate_hz or 0.0) * scenario.load)
 
 
 def _priority(task: Task) -> str:

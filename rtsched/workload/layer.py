@@ -18,6 +18,7 @@ __all__ = [
     "Conv",
     "Elementwise",
     "Embedding",
+    "FusedPool",
     "Gemm",
     "Layer",
     "LayerBase",
@@ -147,6 +148,24 @@ class _Window(LayerBase):
         return self
 
 
+class FusedPool(BaseModel):
+    """A maximum pooling that the convolution before it does on its way out, so that only the result is written.
+
+    Attributes
+    ----------
+    kernel, stride : (int, int)
+        Rows and columns.
+    padding : (int, int, int, int)
+        Top, left, bottom, right.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Sides = (0, 0, 0, 0)
+
+
 class Conv(_Window):
     """Two-dimensional convolution; one-dimensional ones have one row.
 
@@ -162,6 +181,8 @@ class Conv(_Window):
         Rows and columns added to the output of a transposed convolution.
     bias : bool
         Counts in `parameters` only.
+    pool : FusedPool, optional
+        A maximum pooling of its output that is part of the layer.
     """
 
     kind: Literal["conv"] = "conv"
@@ -171,6 +192,14 @@ class Conv(_Window):
     transposed: bool = False
     output_padding: Annotated[tuple[Padding, Padding], BeforeValidator(_pair), _written(0, 2)] = (0, 0)
     bias: bool = False
+    pool: FusedPool | None = None
+
+    @model_validator(mode="after")
+    def _pool_fits(self) -> Any:
+        if min(self.pooled_size) < 1:
+            kernel = None if self.pool is None else self.pool.kernel
+            raise ValueError(f"the pool's kernel {kernel} is larger than the padded output {self.output_size}")
+        return self
 
     @model_validator(mode="after")
     def _groups_divide(self) -> Any:
@@ -183,6 +212,18 @@ class Conv(_Window):
             return super()._output_axis(axis)
         grown = (self.size[axis] - 1) * self.stride[axis] + self._extent(axis) + self.output_padding[axis]
         return grown - self.padding[axis] - self.padding[axis + 2]
+
+    @property
+    def pooled_size(self) -> tuple[int, int]:
+        """Rows and columns that are written: `output_size`, pooled."""
+        if self.pool is None:
+            return self.output_size
+        pool, (rows, columns) = self.pool, self.output_size
+        top, left, bottom, right = pool.padding
+        return (
+            (rows + top + bottom - pool.kernel[0]) // pool.stride[0] + 1,
+            (columns + left + right - pool.kernel[1]) // pool.stride[1] + 1,
+        )
 
     @property
     def macs(self) -> int:
@@ -203,7 +244,7 @@ class Conv(_Window):
 
     @property
     def output_elements(self) -> int:
-        return self.batch * self.out_channels * prod(self.output_size)
+        return self.batch * self.out_channels * prod(self.pooled_size)
 
 
 class Gemm(LayerBase):
@@ -332,11 +373,20 @@ class Elementwise(LayerBase):
         Of each input and of the output.
     operands : int
         Inputs that are activations.
+    channels : int
+        Length of a row of the tensors in memory, where that matters (rows of 45 bytes begin between words); 1: not known.
     """
 
     kind: Literal["elementwise"] = "elementwise"
     elements: Size
     operands: Size = 1
+    channels: Size = 1
+
+    @model_validator(mode="after")
+    def _rows_are_whole(self) -> Any:
+        if self.elements % self.channels:
+            raise ValueError(f"channels {self.channels} must divide elements {self.elements}")
+        return self
 
     @property
     def input_elements(self) -> int:

@@ -11,12 +11,16 @@ from rtsched.workload.cascade import cascade_faults
 from rtsched.workload.model import Model
 from rtsched.workload.series import Factors, Trace
 
-__all__ = ["LAWS", "MAX_PRIORITY", "Scenario", "Task", "TimeFactor", "WeightedPriority"]
+__all__ = ["LAWS", "MAX_PRIORITY", "QOS_FACTORS", "Scenario", "Task", "TimeFactor", "WeightedPriority"]
 
 LAWS = ("fps", "rate_hz", "outstanding", "trace", "parents")
 """The keys of a task that say when its jobs arrive."""
 
 MAX_PRIORITY = 11
+
+QOS_FACTORS = {"H": 0.8, "M": 1.0, "L": 1.2}
+"""Quality of service: what it multiplies the given deadlines by."""
+
 MAX_OUTSTANDING = 100_000
 MAX_SIGMA = 5.0
 
@@ -199,6 +203,9 @@ class Scenario(_Frozen):
         How long after `duration_s` the run waits for jobs to end. Default: the longest relative deadline.
     load : float
         Scales rates, recorded ones too, and default deadlines, not explicit ones.
+    qos : {'H', 'M', 'L'}
+        Quality of service, high, medium or low: explicit deadlines are 0.8, 1.0 or 1.2 times what is given. Default ones, which
+        follow from rates, stay.
     time_factor : TimeFactor, optional
         Of every task without one of its own. Default: layers take exactly what is estimated.
     """
@@ -210,6 +217,7 @@ class Scenario(_Frozen):
     duration_s: Duration = 10.0
     drain_s: NonNegative | None = None
     load: Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)] = 1.0
+    qos: Literal["H", "M", "L"] = "M"
     time_factor: TimeFactor | None = None
 
     @model_validator(mode="after")

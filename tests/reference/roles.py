@@ -131,6 +131,38 @@ class EarliestFinish(Mapper):
             tile[0] += takes[a]
 
 
+class StaticPartition(Mapper):
+    waits = True
+
+    def __init__(self, groups=4):
+        self.groups = groups
+
+    def assign(self, state, dispatches):
+        p = state.problem
+        tiles = [int(p.option_first[a + 1] - p.option_first[a]) for a in range(p.n_accelerators)]
+        n_groups = [min(self.groups, n) for n in tiles]
+        size = [n // k for n, k in zip(tiles, n_groups, strict=True)]
+        running = state.running.accelerator.tolist()
+        free = [n_groups[a] - running.count(a) for a in range(p.n_accelerators)]
+        rows = range(state.n_ready)
+        for row in sorted(rows, key=lambda r: (state.release_ns[r], state.task[r], state.frame[r])):
+            times = self.times(p, p.task_model[state.task[row]], size)
+            able = [(times[a], a) for a in range(p.n_accelerators) if free[a] and times[a]]
+            if able:
+                _, a = min(able)
+                dispatches.append(row, a, size[a], p.n_layers)
+                free[a] -= 1
+
+    def times(self, p, model, size):
+        """Per accelerator, the time of the model's first subnet alone on a group; 0 when a layer of any subnet cannot run there."""
+        blocks = [p.subnet_first_block[subnet] for subnet in range(p.model_first_subnet[model], p.model_first_subnet[model + 1] + 1)]
+        bounds = [p.block_first_layer[block] for block in blocks]
+        columns = [p.costs["t_iso_ns"][:, p.option_first[a] + size[a] - 1] for a in range(p.n_accelerators)]
+        every = [all(column[layer] > 0 for layer in range(bounds[0], bounds[-1])) for column in columns]
+        whole = [sum(int(column[layer]) for layer in range(bounds[0], bounds[1])) for column in columns]
+        return [time if runs else 0 for time, runs in zip(whole, every, strict=True)]
+
+
 TWINS = {
     "edf": EarliestDeadline,
     "eft": EarliestFinish,
@@ -142,6 +174,7 @@ TWINS = {
     "rm": ShortestPeriod,
     "rr": RoundRobin,
     "srpt": ShortestRemaining,
+    "static": StaticPartition,
 }
 
 

@@ -24,7 +24,21 @@ def test_without_a_command_there_is_help(arguments):
 
 
 @pytest.mark.parametrize(
-    "command", [("run",), ("compare",), ("check",), ("list",), ("show",), ("schema",), ("import",), ("import", "onnx")]
+    "command",
+    [
+        ("run",),
+        ("compare",),
+        ("check",),
+        ("list",),
+        ("show",),
+        ("schema",),
+        ("import",),
+        ("import", "onnx"),
+        ("import", "scalesim"),
+        ("import", "zigzag"),
+        ("import", "onnxruntime"),
+        ("import", "xrbench"),
+    ],
 )
 def test_help_of_commands_fits_a_terminal(command):
     result = invoke(*command, "--help")

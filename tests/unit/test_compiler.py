@@ -330,6 +330,18 @@ def test_arrivals_deadlines_and_load():
     assert problem.task_jitter_ns.tolist() == [0, 2 * MS, 0, 0, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize(("qos", "factor"), [("H", 0.8), ("M", 1.0), ("L", 1.2)])
+def test_quality_of_service_scales_given_deadlines_and_no_others(qos, factor):
+    problem = tasks_of(
+        task("given", fps=25.0, deadline_ms=10.0),
+        task("child", parents=("given",)),
+        task("own", parents=("default",), deadline_ms=5.0),
+        task("default", fps=25.0),
+        qos=qos,
+    )
+    assert problem.task_deadline_ns.tolist() == [10 * factor * MS, 10 * factor * MS, 5 * factor * MS, 40 * MS]
+
+
 @pytest.mark.parametrize(("drain_s", "end_ns"), [(None, 2 * 10**9 + 40 * MS), (0.0, 2 * 10**9), (0.5, 2_500_000_000)])
 def test_the_run_drains_as_long_as_the_longest_deadline_or_as_it_is_told(drain_s, end_ns):
     tasks = (task("long", fps=25.0), task("short", fps=100.0))

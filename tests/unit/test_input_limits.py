@@ -255,7 +255,7 @@ class OwnMapper(Mapper):
             "policy 'Dropper': mapper must have one of score, key and assign, got Dropper; "
             "other roles go into Policy(mapper=..., dropper=..., ...)",
         ),
-        ("zzz", "unknown policy 'zzz'; known policies: edf, eft, fcfs, fcfs-static, herald, llf, priority, rm, rr, srpt"),
+        ("zzz", "unknown policy 'zzz'; known policies: edf, eft, fcfs, fcfs-static, herald, llf, priority, rm, rr, srpt, static"),
         ("edff", "unknown policy 'edff'; did you mean 'edf'?"),
     ],
 )

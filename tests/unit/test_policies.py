@@ -129,6 +129,60 @@ def test_static_tasks_need_one_accelerator_for_the_whole_model():
         run(problem, "fcfs-static")
 
 
+def tiled_problem(tasks, times, tiles):
+    """Layers that take `times[model][accelerator][n]` ns on n tiles, each of two layers of a job alike."""
+    rows = [
+        {"model": name, "layer": f"l{i}", "accelerator": f"a{a}", "tiles": n, "latency_ns": time_ns}
+        for name, by_accelerator in times.items()
+        for i in range(2)
+        for a, by_tiles in enumerate(by_accelerator)
+        for n, time_ns in by_tiles.items()
+    ]
+    return compile_problem(Scenario(name="hand", tasks=tuple(tasks), duration_s=1e-6), platform_of(rows, tiles))
+
+
+def placed(outcome):
+    """Per task: its layers' (start, accelerator, number of tiles)."""
+    rows = outcome.layers[np.argsort(outcome.layers["start_ns"], kind="stable")]
+    names = [outcome.problem.task_names[outcome.jobs["task"][job]] for job in rows["job"]]
+    where = [(int(row["start_ns"]), int(row["accelerator"]), int(row["tiles"]).bit_count()) for row in rows]
+    return {name: [place for other, place in zip(names, where, strict=True) if other == name] for name in dict.fromkeys(names)}
+
+
+def test_a_static_partition_gives_each_job_a_group_until_it_ends():
+    # Two groups of two tiles; the fifth tile stays idle. `urgent` comes between two layers of the others and waits for the first group
+    # that a job leaves; `late` has the same release as `urgent` and comes after it.
+    releases = {"long": 0, "short": 0, "urgent": 5, "late": 5}
+    tasks = [
+        once(name, name, 2, deadline_ns=900, release_ns=release, priority=11 if name == "urgent" else 0)
+        for name, release in releases.items()
+    ]
+    times = {name: [{1: 99, 2: time_ns}] for name, time_ns in (("long", 40), ("short", 10), ("urgent", 15), ("late", 7))}
+    groups = configure(load_policy("static"), {"mapper.groups": 2})
+    assert placed(run(tiled_problem(tasks, times, (5,)), groups, layers=True)) == {
+        "long": [(0, 0, 2), (40, 0, 2)],
+        "short": [(0, 0, 2), (10, 0, 2)],
+        "urgent": [(20, 0, 2), (35, 0, 2)],
+        "late": [(50, 0, 2), (57, 0, 2)],
+    }
+
+
+def test_a_static_partition_takes_the_group_on_which_the_model_is_fastest():
+    # Four groups by default, one per tile where there are fewer: a0 has 8 tiles in pairs, a1 two single ones. x runs best on a1, which y
+    # and z take as well until it is full; w cannot run on a1.
+    tasks = [once(name, name, 2, deadline_ns=900) for name in "xyzw"]
+    times = {name: [{2: 20}, {1: 10}] for name in "xyz"} | {"w": [{2: 5}, {2: 1}]}
+    outcome = run(tiled_problem(tasks, times, (8, 2)), "static", layers=True)
+    assert placed(outcome) == {
+        "x": [(0, 1, 1), (10, 1, 1)],
+        "y": [(0, 1, 1), (10, 1, 1)],
+        "z": [(0, 0, 2), (20, 0, 2)],
+        "w": [(0, 0, 2), (5, 0, 2)],
+    }
+    with pytest.raises(InputError, match="task 'v': no accelerator's group of tiles can run every layer of model 'v'"):
+        run(tiled_problem([once("v", "v", 2, deadline_ns=900)], {"v": [{1: 5}, {2: 5}]}, (8, 2)), "static")
+
+
 def herald_problem():
     """Times (and energies in nJ) on a0 and a1: x 50 (9) and 30 (1.5), y 40 (3) and 20 (2)."""
     costs = {"x": [(50, 9), (30, 1.5)], "y": [(40, 3), (20, 2)]}

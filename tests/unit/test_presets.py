@@ -51,5 +51,17 @@ def test_accelerators_are_numbered_by_dataflow(name):
         seen[one.cost.dataflow] += 1
 
 
-def test_no_dream_preset_is_untested():
-    assert sorted(one.name.removesuffix(".yaml") for one in PRESETS.iterdir() if one.name.startswith("dream_")) == sorted(NAMES)
+def test_moca_platform_is_the_published_soc():
+    platform = load("moca_gemmini_8")
+    (tiles,) = platform.accelerators
+    assert (tiles.tiles, tiles.cost.model, tiles.cost.clock_mhz) == (8, "systolic", 1000.0)
+    assert (tiles.cost.scratchpad_kib, tiles.cost.accumulator_kib, tiles.cost.l2_kib) == (128, 64, 2048)
+    assert tiles.idle_power_w == pytest.approx(0.1 * 256 * 1e9 * platform.energy.mac_pj * 1e-12, rel=0.01)
+    assert (platform.memory.peak_gb_per_s, platform.memory.l2_gb_per_s) == (16.0, 128.0)
+    assert platform.memory.arbiter == "proportional"
+    assert platform.reference.tiles == 2
+
+
+def test_no_preset_is_untested():
+    found = {one.name.removesuffix(".yaml") for one in PRESETS.iterdir() if one.name.endswith(".yaml")}
+    assert found == {*NAMES, "moca_gemmini_8"}

@@ -268,6 +268,16 @@ def test_arrivals_and_priorities_are_described(tmp_path, monkeypatch):
     assert "up to 0.5 s" in text
     assert "none of its own" in text
     assert "load      2: rates" in text
+    assert "qos" not in text
+
+
+def test_quality_of_service_is_told(monkeypatch):
+    scenario = scenario_of(qos="H")
+    monkeypatch.setattr(sys.modules["rtsched.report.scenarios"], "load_scenario", lambda ref: scenario)
+    assert "qos       H: given deadlines above are 0.8 times as long" in text_of(describe_scenario("s"), 140)
+    problem = rtsched.compile(scenario, platform_of(rows_of("m", [[10]])))
+    shown = [round(_deadline_ms(task, scenario) * 1e6) for task in scenario.tasks]
+    assert shown == problem.task_deadline_ns.tolist()
 
 
 def test_cascades_are_drawn_path_by_path():

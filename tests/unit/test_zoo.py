@@ -52,8 +52,31 @@ def named(subnet: Subnet, name: str) -> LayerBase:
         # The model list of the authors' released code: note8_lat@31ms_top1@72.8_finetune@25 and note8_lat@22ms_top1@70.4_finetune@25.
         ("ofa_mobilenetv3", "note8_31ms", 101, 4.6),
         ("ofa_mobilenetv3", "note8_22ms", 67, 4.3),
-        # Tang and Lin, ICASSP 2018, res8. Its multiplies have a test of their own.
+        # Tang and Lin, ICASSP 2018, res8 and res26. Their multiplies have a test of their own; res26 has another input.
         ("kws_res8", "kws_res8", None, 0.110),
+        ("kws_res26", "kws_res26", None, 0.438),
+        # Torchvision's table of models (https://pytorch.org/vision/stable/models.html): "GFLOPS", which are MACs there, and "Params".
+        ("alexnet", "alexnet", 710, 61.1),
+        ("googlenet", "googlenet", 1500, 6.6),
+        ("resnet50", "resnet50", 4090, 25.6),
+        ("squeezenet", "squeezenet", 350, 1.24),
+        ("vit_b16", "vit_b16", 17_560, 86.6),
+        # The same ResNet-50; Wang et al., SkipNet, ECCV 2018: the gates need 0.04 % of a block.
+        ("skipnet", "skipnet", 4090, 25.6),
+        # Redmon and Farhadi, YOLO9000, CVPR 2017: Darknet-19, 5.58 G operations at 224; the authors' site: weights of 80 MiB.
+        ("yolov2", "yolov2", 5580 / 2, 80 * 2**20 / 4 / MEGA),
+        # Huang et al., YOLO-LITE, 2018: 482 M operations.
+        ("yolo_lite", "yolo_lite", 482 / 2, None),
+        # Howard et al., Searching for MobileNetV3, ICCV 2019, table 3.
+        ("mobilenetv3_large", "mobilenetv3_large", 219, 5.4),
+        # Tan and Le, EfficientNet, ICML 2019, table 2.
+        ("efficientnet_b0", "efficientnet_b0", 390, 5.3),
+        # Jiao et al., TinyBERT, 2020, table 1: 22.5 G operations, 109 M parameters.
+        ("bert_base", "bert_base", 22_500 / 2, 109),
+        # https://docs.ultralytics.com/models/yolov8: 8.7 G operations, 3.2 M parameters.
+        ("yolov8n", "yolov8n", 8700 / 2, 3.2),
+        # OpenVINO's Open Model Zoo, ssd_mobilenet_v2_coco: 3.775 G operations, 16.818 M parameters.
+        ("ssd_mobilenetv2", "ssd_mobilenetv2", 3775 / 2, 16.818),
     ],
 )
 def test_size_is_the_published_one(network: str, subnet: str, mega_macs: float | None, mega_parameters: float | None) -> None:
@@ -66,14 +89,34 @@ def test_size_is_the_published_one(network: str, subnet: str, mega_macs: float |
 
 PINNED = {
     # Layers, MACs, parameters, activation elements read and written.
+    ("alexnet", "alexnet"): (13, 714_286_784, 61_199_168, 1_332_992),
+    ("bert_base", "bert_base"): (139, 11_174_215_680, 109_482_240, 45_712_896),
+    ("ed_tcn", "ed_tcn"): (14, 191_987_712, 2_076_498, 339_712),
+    ("efficientnet_b0", "efficientnet_b0"): (124, 385_814_752, 5_267_540, 21_207_040),
     ("fbnet_c", "fbnet_c"): (82, 384_960_160, 5_550_016, 14_850_400),
+    ("focal_length_depth", "focal_length_depth"): (39, 16_931_795_008, 17_582_817, 40_432_641),
     ("gnmt", "gnmt"): (45, 4_221_337_600, 276_664_576, 4_911_680),
+    ("googlenet", "googlenet"): (79, 1_498_376_192, 6_617_624, 9_425_160),
     ("hand_pose", "hand_pose"): (353, 16_213_567_488, 21_700_673, 185_011_988),
+    ("kws_res26", "kws_res26"): (36, 1_018_967_040, 438_615, 18_793_728),
     ("kws_res8", "kws_res8"): (14, 33_016_950, 110_307, 640_826),
+    ("mobilenetv3_large", "mobilenetv3_large"): (91, 216_589_760, 5_470_832, 12_032_144),
     ("ofa_mobilenetv3", "d4_e6_k7"): (131, 566_170_656, 7_643_848, 24_954_632),
     ("ofa_mobilenetv3", "d4_e3_k3"): (131, 226_193_808, 4_360_136, 14_798_392),
     ("ofa_mobilenetv3", "note8_31ms"): (95, 100_520_248, 4_584_480, 5_118_112),
     ("ofa_mobilenetv3", "note8_22ms"): (67, 67_196_888, 4_296_688, 3_724_400),
+    ("rapid_rl", "rapid_rl"): (28, 185_226_752, 15_596_814, 334_643),
+    ("resnet50", "resnet50"): (71, 4_089_233_408, 25_579_648, 37_837_824),
+    ("skipnet", "skipnet"): (120, 4_089_306_616, 25_653_444, 43_480_532),
+    ("sosnet", "sosnet"): (7, 10_007_609_344, 1_335_136, 59_015_168),
+    ("squeezenet", "squeezenet"): (35, 349_151_936, 1_235_496, 4_854_248),
+    ("ssd_mobilenetv2", "ssd_mobilenetv2"): (86, 1_875_065_840, 16_818_207, 26_837_211),
+    ("trailnet", "trailnet"): (35, 2_598_621_248, 11_270_022, 9_868_050),
+    ("vgg_m", "vgg_m"): (13, 2_832_387_328, 17_898_531, 11_568_995),
+    ("vit_b16", "vit_b16"): (138, 17_563_828_224, 86_415_592, 77_879_848),
+    ("yolo_lite", "yolo_lite"): (12, 240_041_984, 573_088, 4_007_808),
+    ("yolov2", "yolov2"): (24, 2_792_194_048, 20_859_776, 10_787_840),
+    ("yolov8n", "yolov8n"): (98, 4_371_993_600, 3_151_904, 42_715_200),
 }
 
 
@@ -148,33 +191,63 @@ def test_supernet_is_listed_from_large_and_accurate_to_small() -> None:
 # Shape
 
 
+STACKING = {"ed_tcn", "focal_length_depth", "googlenet", "squeezenet", "yolov8n"}
+"""Networks in which a convolution reads a stack or a part of maps, so many channels as no layer writes."""
+
+
 @pytest.mark.parametrize(("network", "subnet"), SUBNETS)
 def test_every_convolution_reads_a_map_that_was_written(network: str, subnet: str) -> None:
     """Its channels, rows and columns are those of an earlier convolution's or pooling's output; the first one reads the input."""
-    written: set[tuple[int, int, int]] = set()
+    written: set[tuple[int, ...]] = set()
+    first = 1 if network in STACKING else 0
     for layer in subnet_of(network, subnet).all_layers:
         if isinstance(layer, Conv):
-            assert not written or (layer.in_channels, *layer.size) in written, layer.name
-            written.add((layer.out_channels, *layer.output_size))
+            assert not written or (layer.in_channels, *layer.size)[first:] in written, layer.name
+            written.add((layer.out_channels, *layer.pooled_size)[first:])
         elif isinstance(layer, Pool):
-            written.add((layer.channels, *layer.output_size))
+            written.add((layer.channels, *layer.output_size)[first:])
 
 
 @pytest.mark.parametrize(("network", "subnet"), SUBNETS)
 def test_inputs_and_outputs_of_the_network(network: str, subnet: str) -> None:
     layers = [layer for layer in subnet_of(network, subnet).all_layers if not layer.is_free]
     inputs = {
-        "fbnet_c": 3 * 224 * 224,
+        "bert_base": 0,
+        "ed_tcn": 128 * 128,
+        "gnmt": 0,
         "hand_pose": 3 * 256 * 256,
+        "kws_res26": 3 * 96 * 96,
         "kws_res8": 101 * 40,
-        "d4_e6_k7": 3 * 224 * 224,
-        "d4_e3_k3": 3 * 224 * 224,
         "note8_31ms": 3 * 152 * 152,
         "note8_22ms": 3 * 140 * 140,
-        "gnmt": 0,
+        "rapid_rl": 3 * 103 * 103,
+        "sosnet": 256 * 32 * 32,
+        "ssd_mobilenetv2": 3 * 300 * 300,
+        "trailnet": 3 * 320 * 180,
+        "vgg_m": 512 * 300,
+        "yolov8n": 3 * 640 * 640,
     }
-    outputs = {"hand_pose": 20, "kws_res8": 12, "gnmt": 20 * 32_000}
-    assert layers[0].input_elements == inputs[subnet]
+    outputs = {
+        "alexnet": 1024,
+        "bert_base": 768,
+        "ed_tcn": 128 * 18,
+        "focal_length_depth": 112 * 112,
+        "gnmt": 20 * 32_000,
+        "hand_pose": 20,
+        "kws_res26": 45 * 48 * 48,
+        "kws_res8": 12,
+        "rapid_rl": 25,
+        "resnet50": 1024,
+        "sosnet": 256 * 128,
+        "ssd_mobilenetv2": 6 * 91,
+        "trailnet": 3,
+        "vgg_m": 1251,
+        "squeezenet": 13 * 13 * 1000,
+        "yolo_lite": 7 * 7 * 128,
+        "yolov2": 7 * 7 * 1024,
+        "yolov8n": 8400 * 4,
+    }
+    assert layers[0].input_elements == inputs.get(subnet, 3 * 224 * 224)
     assert layers[-1].output_elements == outputs.get(subnet, 1000)
 
 

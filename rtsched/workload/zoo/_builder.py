@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
-from rtsched.workload.layer import Conv, Elementwise, Embedding, Gemm, Layer, Measured, Pool, Recurrent, Reshape, Softmax
+from rtsched.workload.layer import Conv, Elementwise, Embedding, FusedPool, Gemm, Layer, Measured, Pool, Recurrent, Reshape, Softmax
 from rtsched.workload.model import Block, Model, Subnet
 
 __all__ = ["Builder", "Shape", "inverted_residual", "round_channels"]
@@ -177,6 +177,7 @@ class Builder:
         dilation: Pair = 1,
         groups: int = 1,
         bias: bool = True,
+        pool: FusedPool | None = None,
     ) -> None:
         """Convolution.
 
@@ -191,6 +192,8 @@ class Builder:
         groups : int
         bias : bool
             True also when it comes from a folded batch normalisation.
+        pool : FusedPool, optional
+            A pooling that is part of the layer; default none.
         """
         kernel, dilation = _pair(kernel), _pair(dilation)
         if padding is None:
@@ -206,8 +209,9 @@ class Builder:
             dilation=dilation,
             groups=groups,
             bias=bias,
+            pool=pool,
         )
-        self.append(layer, Shape(out_channels, *layer.output_size))
+        self.append(layer, Shape(out_channels, *layer.pooled_size))
 
     def depthwise(self, name: str, kernel: Pair, *, stride: Pair = 1, bias: bool = True) -> None:
         """Depthwise convolution: one filter per channel."""
@@ -247,7 +251,8 @@ class Builder:
         for other in others:
             if other != self.shape:
                 raise ValueError(f"layer {self.named(name)!r} cannot add {other} to {self.shape}")
-        self.append(Elementwise(name=self.named(name), elements=self.shape.elements, operands=1 + len(others)), self.shape)
+        layer = Elementwise(name=self.named(name), elements=self.shape.elements, operands=1 + len(others), channels=self.shape.channels)
+        self.append(layer, self.shape)
 
     def squeeze_excite(self, name: str, hidden: int) -> None:
         """Squeeze-and-excitation: two layers on the pooled channels give one gain per channel.
