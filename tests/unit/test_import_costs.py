@@ -404,7 +404,8 @@ def test_what_is_written_runs(write, tmp_path, command, time_ns):
     assert (done.exit_code, done.stdout) == (0, "")
     assert done.stderr.startswith("net  costs on npu\n")
     assert run_it(tmp_path / "net.yaml", tmp_path / "costs.csv") == time_ns
-    assert invoke(*command, "-o", "-").stdout == Path("costs.csv").read_text()
+    assert invoke(*command, "-o", "-").stdout.encode() == Path("costs.csv").read_bytes()
+    assert b"\r" not in Path("costs.csv").read_bytes()
     assert invoke(*command).stdout == ""
 
 
