@@ -68,7 +68,7 @@ any_layer = st.one_of(
 )
 accelerators = st.builds(
     DataflowCost,
-    dataflow=st.sampled_from(["ws", "os"]),
+    dataflow=st.sampled_from(["ws", "os", "rs"]),
     pes=st.integers(256, 5000),
     clock_mhz=st.sampled_from([200.0, 700.0, 1234.5]),
     sram_kib=st.sampled_from([1, 4, 30, 8192]),
@@ -96,13 +96,13 @@ hardware = st.fixed_dictionaries(
 
 
 @settings(max_examples=200)
-@given(st.lists(st.one_of(convolutions(), any_layer), min_size=4, max_size=16), st.sampled_from(["ws", "os"]), hardware)
+@given(st.lists(st.one_of(convolutions(), any_layer), min_size=4, max_size=16), st.sampled_from(["ws", "os", "rs"]), hardware)
 def test_core_equals_the_plain_python_twin(layers, dataflow, fields):
     rows = table(*layers)
-    cycles, accesses = np.empty((2, len(layers)))
+    cycles, compute_cycles, accesses = np.empty((3, len(layers)))
     traffic = np.empty((len(layers), 3), dtype=np.int64)
     columns = np.stack([getattr(rows, name) for name in LAYER_COLUMNS], axis=1, dtype=np.int64)
-    Array(dataflow, **fields).estimate(columns, cycles, accesses, traffic)
+    Array(dataflow, **fields).estimate(columns, cycles, compute_cycles, accesses, traffic)
     for i in range(len(layers)):
         row = SimpleNamespace(**{name: int(getattr(rows, name)[i]) for name in LAYER_COLUMNS})
         expected = reference.estimate(
