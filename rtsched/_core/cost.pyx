@@ -1,7 +1,7 @@
 """What layers cost on spatial accelerators: cycles, on-chip traffic and DRAM traffic in closed form.
 
-A layer becomes a loop nest (`loop_nest`), which a dataflow places on its array (`rtsched._core.dataflows`). Layers without multiply-accumulates stream (`streamed`). DRAM traffic
-depends on the buffer alone (`dram_traffic`).
+A layer becomes a loop nest (`loop_nest`), which a dataflow places on its array (`rtsched._core.dataflows`). Layers without
+multiply-accumulates stream (`streamed`). DRAM traffic depends on the buffer alone (`dram_traffic`).
 """
 
 from cython cimport final

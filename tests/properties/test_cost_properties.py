@@ -3,14 +3,19 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reference import cost as reference
 
 from rtsched._core.cost import LAYER_COLUMNS, Array
+from rtsched.compiler import compile_problem
 from rtsched.cost.dataflow import DataflowCost
-from rtsched.cost.model import KINDS, Energy, LayerKey, LayerTable
+from rtsched.cost.model import ENERGY_COMPONENTS, KINDS, LIMITS, Energy, LayerKey, LayerTable
+from rtsched.platform.platform import Accelerator, Memory, Platform
 from rtsched.workload.layer import Conv, Elementwise, Embedding, Gemm, Norm, Pool, Recurrent, Softmax
+from rtsched.workload.model import Model
+from rtsched.workload.scenario import Scenario, Task
 
 channels = st.one_of(st.sampled_from([1, 3, 8, 15, 16, 17, 40, 64]), st.integers(1, 70))
 small = st.integers(1, 40)
@@ -116,6 +121,23 @@ def test_no_array_beats_its_peak(layer, model):
     assert layer.macs <= cycles(model, table(layer))[0] * model.pes
 
 
+@given(any_layer, accelerators, st.integers(1, 3))
+def test_no_number_of_tiles_beats_its_peak(layer, model, tiles):
+    whole = model.model_copy(update={"pes": tiles * model.pes})
+    costs = whole.estimate("a", tiles, table(layer), Energy())
+    utilisation = layer.macs / (costs.compute_ns[0] * costs.peak_macs_per_ns)
+    assert (utilisation <= 1 + 1e-12).all()
+    assert np.array_equal(costs.cycles, np.floor(costs.cycles))
+
+
+@given(any_layer, accelerators)
+def test_a_wide_noc_helps_where_the_noc_is_the_limit(layer, model):
+    limit = LIMITS[model.estimate("a", 1, table(layer), Energy()).limit[0, 0]]
+    unlimited = model.model_copy(update={"noc_elements_per_cycle": 2**24})
+    faster = cycles(unlimited, table(layer))[0] < cycles(model, table(layer))[0]
+    assert faster or limit == "compute"
+
+
 @given(any_layer.filter(lambda layer: not isinstance(layer, (Conv, Pool))), accelerators)
 def test_everything_crosses_the_noc_once(layer, model):
     # Windows may skip inputs; all other layers need every one of theirs.
@@ -169,6 +191,27 @@ def test_layers_do_not_depend_on_their_neighbours(first, second, model):
             assert np.array_equal(getattr(both, name)[i], getattr(alone, name)[0])
 
 
+@given(st.lists(any_layer, min_size=1, max_size=6), accelerators)
+def test_energy_adds_up_over_layers_and_components(layers, model):
+    energy_j = model.estimate("a", 1, table(*layers), Energy()).energy_j[:, 0]
+    alone_j = [model.estimate("a", 1, table(layer), Energy()).energy_j[0, 0] for layer in layers]
+    assert energy_j.sum() == pytest.approx(sum(one.sum() for one in alone_j), rel=1e-12)
+    parts = {"l1_per_mac": "mac", "sram_per_mac": "sram", "dram_per_mac": "dram"}
+    for constant, component in parts.items():
+        without = model.estimate("a", 1, table(*layers), Energy(**{constant: 0.0})).energy_j[:, 0]
+        others = [i for i, name in enumerate(ENERGY_COMPONENTS) if name != component]
+        assert np.array_equal(without[:, others], energy_j[:, others])
+        assert (without[:, ENERGY_COMPONENTS.index(component)] <= energy_j[:, ENERGY_COMPONENTS.index(component)]).all()
+
+
+@given(any_layer, accelerators, st.floats(1.0, 1e5))
+def test_cycles_do_not_depend_on_the_clock(layer, model, clock_mhz):
+    other = model.model_copy(update={"clock_mhz": clock_mhz})
+    here, there = (one.estimate("a", 1, table(layer), Energy()) for one in (model, other))
+    assert np.array_equal(here.cycles, there.cycles)
+    assert there.compute_ns[0, 0] == there.cycles[0, 0] * 1000.0 / clock_mhz
+
+
 @given(any_layer, accelerators)
 def test_time_scales_with_the_clock_exactly(layer, model):
     faster = model.model_copy(update={"clock_mhz": 2 * model.clock_mhz})
@@ -192,3 +235,25 @@ def test_kept_tensors_are_found_again(layer, model):
     keep = model.estimate("a", 1, table(layer), Energy()).keep_bytes[0, 0]
     consumer = Elementwise(name="next", elements=layer.output_elements)
     assert model.estimate("a", 1, table(consumer), Energy()).fetch_bytes[0, 0] == keep
+
+
+@settings(max_examples=50)
+@given(st.lists(any_layer, min_size=1, max_size=5), st.lists(accelerators, min_size=1, max_size=3), st.integers(1, 3), st.integers(1, 100))
+def test_compiled_layers_keep_the_bounds(layers, models, tiles, gb_per_s):
+    layers = [layer.model_copy(update={"name": f"l{i}"}) for i, layer in enumerate(layers)]
+    arrays = [
+        Accelerator(name=f"a{i}", tiles=tiles, cost=model.model_copy(update={"pes": tiles * model.pes})) for i, model in enumerate(models)
+    ]
+    platform = Platform(name="p", accelerators=arrays, memory=Memory(peak_gb_per_s=gb_per_s))
+    scenario = Scenario(name="s", tasks=[Task(name="t", model=Model(name="m", layers=layers), fps=1)])
+    costs = compile_problem(scenario, platform).costs
+    for i, layer in enumerate(layers):
+        rows = costs[i].reshape(len(models), tiles)
+        for model, row in zip(models, rows, strict=True):
+            peak_macs_per_ns = model.pes * np.arange(1, tiles + 1) * model.clock_mhz * 1e-3
+            assert (row["t_iso_ns"] * (1 + 1e-12) >= layer.macs / peak_macs_per_ns).all()
+            assert (row["t_iso_ns"] * gb_per_s >= row["dram_bytes"]).all()
+            needed = model.element_bytes * (layer.weight_elements + layer.input_elements + layer.output_elements)
+            assert (row["dram_bytes"] + row["fetch_bytes"] + row["keep_bytes"] >= needed).all()
+    parts = sum(costs[f"energy_{component}_j"] for component in ENERGY_COMPONENTS)
+    assert costs["energy_j"] == pytest.approx(parts, rel=1e-12)
