@@ -163,7 +163,7 @@ class DataflowCost(BaseModel):
             energy_j=_energy_j(energy, layers.macs, accesses, traffic_bytes[..., 0]),
             cycles=cycles,
             limit=np.where(cycles > compute_cycles, LIMITS.index("noc"), LIMITS.index("compute")).astype(np.int8),
-            peak_macs_per_ns=np.array([self.pes * part // tiles * self.clock_mhz * 1e-3 for part in range(1, tiles + 1)]),
+            peak_macs_per_ns=np.array([self.pes * part // tiles * self.clock_mhz / 1000.0 for part in range(1, tiles + 1)]),
         )
 
     def _part(self, accelerator: str, part: int, tiles: int) -> Array:

@@ -61,12 +61,21 @@ def test_without_a_command_there_is_help(arguments):
     assert result.exit_code == 0
     assert result.stderr == ""
     assert result.stdout.startswith("Usage: rtsched [OPTIONS] COMMAND")
-    assert re.findall(r"^  (\w+)  ", result.stdout, flags=re.MULTILINE) == ["run", "compare", "check", "list", "show", "schema", "import"]
+    assert re.findall(r"^  (\w+)  ", result.stdout, flags=re.MULTILINE) == [
+        "run",
+        "compare",
+        "check",
+        "list",
+        "show",
+        "roofline",
+        "schema",
+        "import",
+    ]
     assert "completion" not in result.stdout
 
 
 @pytest.mark.parametrize(
-    "command", [("run",), ("compare",), ("check",), ("list",), ("show",), ("schema",), ("import",), ("import", "onnx")]
+    "command", [("run",), ("compare",), ("check",), ("list",), ("show",), ("roofline",), ("schema",), ("import",), ("import", "onnx")]
 )
 def test_help_of_commands_fits_a_terminal(command):
     result = invoke(*command, "--help")
