@@ -121,6 +121,27 @@ def test_no_array_beats_its_peak(layer, model):
     assert layer.macs <= cycles(model, table(layer))[0] * model.pes
 
 
+def closed_form(layer, model):
+    """Cycles of a plain convolution in one pass over all units, as MAESTRO's model has them for the two mappings."""
+    (yo, xo), (r, s), k, c = layer.output_size, layer.kernel, layer.out_channels, layer.in_channels
+    units = model.pes // 64
+    if model.dataflow == "rs":
+        lanes = min(4, c)
+        steps = yo * -(-xo // 16) * -(-c // 4) * -(-k // units)
+        cycles, ingress = lanes * s * -(-r // 4), lanes * r * (min(16, xo) + s - 1) + min(units, k) * lanes * r * s
+    else:
+        lanes = min(16, c)
+        steps = k * -(-yo // units) * -(-xo // 4) * -(-c // 16)
+        cycles, ingress = r * s, lanes * (r + min(units, yo) - 1) * (min(4, xo) + s - 1) + lanes * r * s
+    return steps * max(cycles, -(-ingress // model.noc_elements_per_cycle))
+
+
+@given(convolutions(), accelerators.filter(lambda model: model.dataflow != "ws"))
+def test_no_plain_convolution_is_slower_than_the_closed_form(layer, model):
+    plain = layer.model_copy(update={"groups": 1, "stride": (1, 1), "batch": 1, "transposed": False, "dilation": (1, 1)})
+    assert cycles(model, table(plain))[0] <= closed_form(plain, model)
+
+
 @given(any_layer, accelerators, st.integers(1, 3))
 def test_no_number_of_tiles_beats_its_peak(layer, model, tiles):
     whole = model.model_copy(update={"pes": tiles * model.pes})
