@@ -28,7 +28,7 @@ UNKNOWN_COLOUR = "#666666"
 MARKERS = {"conv": "o", "gemm": "s", "recurrent": "^"}
 """The kinds with multiply-accumulates; others are not drawn."""
 
-N_NAMED = 5
+N_NAMED = 4
 """Places of a panel that bear the name of a layer: those where the layers take longest, together."""
 
 PANEL_INCHES = (3.6, 2.9)
@@ -187,7 +187,7 @@ def _name_dots(ax: Any, at: tuple[np.ndarray, np.ndarray], share: np.ndarray, na
     places: dict[tuple[float, float], list[int]] = {}
     for i in np.argsort(-share, kind="stable").tolist():
         places.setdefault((round(inches[0][i], 1), round(inches[1][i], 1)), []).append(i)
-    taken: list[np.ndarray] = []
+    taken = [np.array([[AXES_INCHES[0] / 2, AXES_INCHES[1] - 0.25], AXES_INCHES])]  # the roof's figures stand there
     for dots in sorted(places.values(), key=lambda dots: -share[dots].sum())[:N_NAMED]:
         first = dots[0]
         text = _label(names[first]) + (f" +{len(dots) - 1}" if len(dots) > 1 else "")
