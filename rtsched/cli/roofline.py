@@ -14,7 +14,7 @@ __all__ = ["EPILOG", "roofline"]
 EPILOG = """\b
 Examples:
   rtsched roofline fbnet_c -p dream_4k_1ws2os -o roofline.png
-  rtsched roofline net.onnx -p boards/board.yaml --accelerator npu -o roofline.pdf
+  rtsched roofline net.onnx -p board.yaml --accelerator npu -o roof.pdf
 
 It needs matplotlib: pip install 'rtsched[plot]'"""
 
