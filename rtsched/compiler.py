@@ -202,7 +202,10 @@ def accelerator_costs(platform: Platform, accelerator: Accelerator, table: Layer
     is_measured = isinstance(accelerator.cost, TableCost)
     faults = _too_long(costs, table, accelerator.name, *bandwidths)
     if is_measured:
-        faults += _too_greedy(costs, table, accelerator.name, *bandwidths)
+        has_narrow_port = bandwidths[0] < platform.memory.peak_gb_per_s * platform.memory.efficiency[0]
+        bound = "its port_gb_per_s" if has_narrow_port else "memory.peak_gb_per_s times efficiency[0]"
+        limits = (("DRAM", bandwidths[0], bound), ("L2", bandwidths[1], "memory.l2_gb_per_s"))
+        faults += _too_greedy(costs, table, accelerator.name, limits)
     if faults:
         raise InputError(faults)
     rows = np.zeros((len(table), accelerator.tiles), dtype=COST_ROW)
@@ -261,16 +264,21 @@ def _too_long(costs: Costs, table: LayerTable, accelerator: str, port_bytes_per_
     return faults
 
 
-def _too_greedy(costs: Costs, table: LayerTable, accelerator: str, port_bytes_per_ns: float, l2_bytes_per_ns: float) -> list[str]:
-    """Faults of measured rows that would need more bandwidth than one accelerator can get."""
+def _too_greedy(costs: Costs, table: LayerTable, accelerator: str, limits: Sequence[tuple[str, float, str]]) -> list[str]:
+    """Faults of measured rows that would need more bandwidth than one accelerator can get.
+
+    Limits are of DRAM and L2: which of them, bytes per ns, and what sets it.
+    """
     faults = []
-    for what, moved, most in (("DRAM", costs.dram_bytes, port_bytes_per_ns), ("L2", costs.l2_bytes, l2_bytes_per_ns)):
+    remedies = {"DRAM": "; what several layers share is less by the later entries of efficiency", "L2": ""}
+    for what, most, bound in limits:
+        moved = costs.dram_bytes if what == "DRAM" else costs.l2_bytes
         with np.errstate(over="ignore", invalid="ignore"):
             is_greedy = np.ceil(moved / most) > costs.compute_ns  # never where there is no row
         faults += [
             f"layer {table.keys[i].layer!r} of model {table.keys[i].model!r} on {accelerator!r} with {_tiles(n + 1)}: "
             f"{moved[i, n]} bytes of {what} in {costs.compute_ns[i, n]:.0f} ns are {moved[i, n] / costs.compute_ns[i, n]:.6g} GB/s; "
-            f"it can draw at most {most:.6g} GB/s"
+            f"it can draw at most {most:.6g} GB/s ({bound}): lower {what.lower()}_bytes or raise latency_ns{remedies[what]}"
             for i, n in np.argwhere(is_greedy)
         ]
     return faults

@@ -71,7 +71,9 @@ def hint(word: str, known: Iterable[str], label: str = "") -> str:
         The end of a message: ``; did you mean 'fps'?`` or ``; known keys: fps, name`` or nothing.
     """
     known = list(known)
-    if close := get_close_matches(word, known, n=1):
+    folded = {one.casefold(): one for one in reversed(known)}
+    close = get_close_matches(word, known, n=1) or [folded[one] for one in get_close_matches(word.casefold(), folded, n=1)]
+    if close:
         return f"; did you mean {close[0]!r}?"
     return f"; {label}: {', '.join(known)}" if label and known else ""
 

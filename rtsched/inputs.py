@@ -60,7 +60,7 @@ def load_inputs(
         if platform is None and chosen is not None:
             where = chosen.platform
             if where is None:
-                faults.add(f"scenario {chosen.name!r} names no platform of its own; choose one")
+                faults.add(f"scenario {chosen.name!r} names no platform of its own; choose one with -p or the key 'platform'")
     hardware = None if where is None else faults.of(load_platform, where)
     if where is not None and hardware is not None:
         hardware = faults.of(change_platform, hardware, wanted, folder_of(where))

@@ -194,6 +194,8 @@ def locate(ref: Reference, suffixes: Iterable[str], base: Reference | None = Non
     text = os.fspath(ref)
     is_packaged = isinstance(ref, str) and text.startswith(PACKAGE)
     path = Path(base or "", text)
+    if path.suffix.lower() == ".npz":
+        raise InputError(f"{text}: is a saved outcome; rtsched check examines it, rtsched.load_outcome reads it in Python")
     if isinstance(ref, str) and not is_packaged and os.sep not in text and path.suffix.lower() not in suffixes:
         return None
     if path.suffix.lower() not in suffixes:

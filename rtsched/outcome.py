@@ -94,7 +94,7 @@ class Outcome:
         Layers that moved activations because of a switch; layers on another accelerator than the job's layer before. Counted
         when a layer starts.
     provenance : dict
-        ``version``, names, seed, and a SHA-256 over all inputs.
+        ``version``, names, seed, ``settings`` (what was changed of the inputs, path to value), and a SHA-256 over all inputs.
     """
 
     problem: Problem = field(repr=False)
@@ -165,7 +165,7 @@ class Outcome:
             "subnet": subnet,
             "status": np.array(STATUSES, dtype=object)[jobs["status"]],
         }
-        return {name: named.get(name, jobs[name]) for name in JOB_DTYPE.names[:13]}  # type: ignore[index]
+        return {name: named.get(name, jobs[name]) for name in JOB_DTYPE.names or ()}
 
     def to_pandas(self) -> pandas.DataFrame:
         """Job table as a pandas data frame (pandas must be installed)."""

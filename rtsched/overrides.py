@@ -7,6 +7,7 @@ are addressed by their name, or else by their number from 0. What is changed is 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -128,7 +129,9 @@ class Settings:
         chosen: dict[str, list[Override]] = {"scenario": [], "platform": [], "policy": []}
         for one in settings:
             if one.room not in ROOMS:
-                faults.append(f"{one.label}: a path begins with {', '.join(ROOMS[:-1])} or {ROOMS[-1]}{hint(one.room, ROOMS)}")
+                meant = _meant(one.path)
+                remedy = f"; did you mean {meant!r}?" if meant else hint(one.room, ROOMS)
+                faults.append(f"{one.label}: a path begins with {', '.join(ROOMS[:-1])} or {ROOMS[-1]}{remedy}")
             elif "" in one.steps or not one.steps:
                 faults.append(f"{one.label}: the path must name what to set in {one.room}, as {one.room}.NAME")
             else:
@@ -140,6 +143,17 @@ class Settings:
     def of_problem(self) -> Settings:
         """Return the settings without those of the policy."""
         return replace(self, of_policy=())
+
+    def given(self, **changes: float | None) -> dict[str, Any]:
+        """Return path to value of everything that was set, as JSON has it, for the provenance.
+
+        Parameters
+        ----------
+        **changes
+            What else replaces the scenario's own, such as ``load``; None for what stays.
+        """
+        found = {one.path: _written(one.node.value) for one in (*self.of_scenario, *self.of_platform, *self.of_policy)}
+        return found | {f"scenario.{name}": _written(value) for name, value in changes.items() if value is not None}
 
     @property
     def roles(self) -> dict[str, object]:
@@ -318,6 +332,28 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _written(value: Any) -> Any:
+    """A value as JSON has it: an object by its class and name, infinity as text."""
+    if isinstance(value, Mapping):
+        return {str(key): _written(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_written(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return f"{type(value).__name__} {_name(value) or ''}".rstrip()
+
+
+def _meant(path: str) -> str:
+    """The path that was probably meant by one that begins with no room; empty when none suggests itself."""
+    first, dot, _ = path.partition(".")
+    rooms = [room for room, model in (("scenario", Scenario), ("platform", Platform)) if first in model.model_fields]
+    if not rooms and (dot or hint(first, ROOMS)):
+        return ""
+    return f"{rooms[0] if rooms else ROLES[0]}.{path}"
 
 
 def _node(value: Any) -> Node:

@@ -153,7 +153,7 @@ def simulate(
         chosen = faults.of(configure, chosen, wanted.roles)
     faults.report()
     assert problem is not None
-    return run(problem, chosen, seed=seed, layers=layers)
+    return run(problem, chosen, seed=seed, layers=layers, settings=wanted.given(duration_s=duration_s, load=load))
 
 
 def run(
@@ -164,6 +164,7 @@ def run(
     layers: bool = False,
     progress: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Run a compiled problem once.
 
@@ -176,6 +177,8 @@ def run(
         Called about every 10 ms with the simulated time and the latest possible end, both in ns.
     stop : callable, optional
         Asked about every 10 ms; the run ends where it stands when it answers True.
+    settings : mapping of path to value, optional
+        What was changed to make the problem and the policy, for the provenance; it changes nothing here.
 
     Returns
     -------
@@ -189,7 +192,7 @@ def run(
     check_seed(seed)
     chosen = load_policy(policy)
     # Before anything runs: what a role changes in itself must not show.
-    provenance = _provenance(problem, chosen, int(seed))
+    provenance = _provenance(problem, chosen, int(seed), settings or {})
     try:
         engine = _engine(problem, chosen, int(seed), layers)
     except ContractError as error:
@@ -296,12 +299,13 @@ def _layers(records: np.ndarray, uids: np.ndarray) -> np.ndarray:
     return layers[np.lexsort((layers["start_ns"], layers["job"]))]
 
 
-def _provenance(problem: Problem, policy: Policy, seed: int) -> dict[str, Any]:
+def _provenance(problem: Problem, policy: Policy, seed: int, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "version": __version__,
         "scenario": problem.scenario_name,
         "platform": problem.platform_name,
         "policy": policy.name,
         "seed": seed,
+        "settings": dict(settings),
         "inputs_sha256": sha256_of(f"{problem.digest} {policy!r} {seed}"),
     }

@@ -18,7 +18,7 @@ from dataclasses import fields
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
 
 from rtsched._files import open_regular
 from rtsched.cost.table import TableCost
@@ -69,13 +69,25 @@ _Scalars: Any = create_model(  # type: ignore[call-overload]
 )
 
 
+def _written(settings: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Refuse what could not be written again: JSON has no infinity, though 1e999 reads as one."""
+    try:
+        json.dumps(settings, allow_nan=False)
+    except RecursionError:
+        raise ValueError("must not be nested that deeply") from None
+    return settings
+
+
+_Settings = Annotated[dict[str, JsonValue], AfterValidator(_written)]
+
+
 class _Header(BaseModel):
     """What stands in ``header.json``."""
 
     model_config = ConfigDict(extra="forbid")
 
     format: str
-    provenance: dict[str, str | int]
+    provenance: dict[str, str | int | _Settings]
     policy: str
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     is_complete: bool

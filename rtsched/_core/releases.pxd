@@ -31,7 +31,6 @@ cdef struct Releases:
     int64_t *source_ns
     int n_sources
     int source_capacity
-    int n_children  # in the heap
     int64_t *next_frame  # [task] of a closed loop
     Join *joins
     int n_joins

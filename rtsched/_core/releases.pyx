@@ -78,9 +78,8 @@ cdef int pop(Releases *r, Release *next) except -1 nogil:
     next.task, next.frame, next.source_ns = entry.task, entry.frame, entry.key
     if entry.handle >= 0:
         next.source_ns = r.source_ns[entry.handle]
-        r.n_children -= 1
-        if r.n_children == 0:
-            r.n_sources = 0
+        # Children are scheduled and released in one instant, first the ones and then the others.
+        r.n_sources = 0
     elif r.t.task_arrival[entry.task] != ARRIVAL_CLOSED:
         schedule_root(r, entry.task, entry.frame + 1, entry.key)
     return 0
@@ -108,7 +107,6 @@ cdef int schedule_child(Releases *r, int child, int64_t frame, int64_t now_ns, i
     r.source_ns[r.n_sources] = source_ns
     heap.push(&r.heap, Entry(now_ns, 0, frame, child, r.n_sources))
     r.n_sources += 1
-    r.n_children += 1
     return 0
 
 

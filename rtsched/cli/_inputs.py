@@ -36,7 +36,9 @@ DurationOption = Annotated[
 LoadOption = Annotated[float | None, typer.Option(metavar="X", help="Scale rates and default deadlines.  [default: the scenario's own]")]
 SettingsOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Replace one value, as scenario.tasks.gaze.fps=90; may be repeated."),
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Replace one value, as scenario.tasks.gaze.fps=90 or mapper.alpha=1; may be repeated."
+    ),
 ]
 
 
@@ -60,6 +62,8 @@ class Workload:
         None when there were faults.
     roles : dict
         Path to value of the settings of the policy's roles.
+    settings : dict
+        Path to value of all settings, as the provenance has them.
     files : dict
         What the problem is made of, so far as it is in files: real path to what it is.
     """
@@ -78,6 +82,7 @@ class Workload:
         wanted = Settings.parse(settings or ())
         self.problem = faults.of(compile, scenario, platform, **changes, settings=wanted.of_problem())
         self.roles = wanted.roles
+        self.settings = wanted.given(**changes)
         own = self.problem.scenario.platform if platform is None and self.problem is not None else platform
         self.files = input_files({scenario: "the scenario"} | ({} if own is None else {own: "the platform"}))
         if self.problem is not None:

@@ -29,11 +29,12 @@ class _Kind(StrEnum):
     PLATFORMS = "platforms"
     POLICIES = "policies"
     MODELS = "models"
+    METRICS = "metrics"
 
 
 def list_(
     what: Annotated[
-        _Kind | None, typer.Argument(metavar="WHAT", help="scenarios, platforms, policies or models.  [default: all of them]")
+        _Kind | None, typer.Argument(metavar="WHAT", help="scenarios, platforms, policies, models or metrics.  [default: all of them]")
     ] = None,
 ) -> None:
     """List what is built in, and the policies that installed packages offer.
@@ -62,7 +63,7 @@ def show(
         str | None, typer.Option(metavar="FILE", help="With -p: write the costs as JSON; - for standard output, in place of the table.")
     ] = None,
 ) -> None:
-    """Explain a scenario, platform, policy or model.
+    """Explain a scenario, platform, policy, model or metric.
 
     Of a scenario the tasks are shown, of a platform the accelerators, of a policy the roles and their settings, of a model the
     kinds of layers; with -p what each layer costs on an accelerator, and what bounds it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +30,11 @@ Examples:
   rtsched compare vr_gaming -P fcfs,edf,llf,srpt
   rtsched compare vr_gaming -P edf,llf --seeds 100-199 --baseline edf
   rtsched compare glasses.yaml -P fcfs,edf --metric violation_rate --json -
+  rtsched compare vr_gaming -P eft,mine.py:Greedy --set mapper.patience=3
+  rtsched compare vr_gaming -P mine.py:p2,mine.py:p8 --csv values.csv
+
+The setting of a role (mapper.patience) holds for the policies that have it. To compare two values of it, give each a name of its
+own in a file: def p8(): return Greedy(patience=8).
 
 Every policy sees the same frames under the same seed, so the difference of two policies is taken seed by seed. An interval holds
 the mean over all seeds with a confidence of 95 %; where the interval of a difference holds 0, the two policies tie.
@@ -41,13 +47,17 @@ code is 130."""
 def compare(
     scenario: ScenarioArgument,
     policies: Annotated[
-        str, typer.Option("-P", "--policies", metavar="NAME,NAME", help="Some of: rtsched list policies; or FILE.py:NAME.")
+        list[str],
+        typer.Option("-P", "--policies", metavar="NAME,NAME", help="Some of: rtsched list policies; or FILE.py:NAME. May be repeated."),
     ],
     platform: PlatformOption = None,
     seeds: Annotated[str, typer.Option(metavar="N", help="As many seeds, from 0; or which ones, as 5-24 or 1,2,9.")] = "20",
     metric: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="May be repeated; the first one ranks.  [default: uxcost, violation_rate, energy_j]"),
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Some of: rtsched list metrics. The first one ranks. May be repeated.  [default: uxcost, violation_rate, energy_j]",
+        ),
     ] = None,
     baseline: Annotated[
         str | None, typer.Option(metavar="NAME", help="Compare the others with this policy.  [default: the best by the first metric]")
@@ -56,30 +66,31 @@ def compare(
     load: LoadOption = None,
     settings: SettingsOption = None,
     threads: Annotated[int | None, typer.Option(metavar="N", help="Runs side by side.  [default: the number of CPUs]")] = None,
-    json: Annotated[str | None, typer.Option(metavar="FILE", help="Write every value as JSON; - for standard output.")] = None,
+    json: Annotated[str | None, typer.Option(metavar="FILE", help="Write every value and interval as JSON; - for standard output.")] = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write a line per value as CSV; - for standard output.")] = None,
 ) -> None:
     """Compare policies over many seeds.
 
-    The table is printed to standard output; to standard error if the JSON goes to standard output.
+    The table is printed to standard output; to standard error if a file goes to standard output.
     """
     from rtsched.report.console import console, finished_runs, progress
     from rtsched.report.failures import role_failure
-    from rtsched.report.files import STDOUT
     from rtsched.study.compare import ComparisonInterrupted, compare_problem
     from rtsched.study.many import check_threads
     from rtsched.study.plan import plan
 
     faults = FaultList()
     workload = Workload(faults, scenario, platform, {"duration_s": duration, "load": load}, settings)
-    workload.name_policies(_names(policies))
+    names = _names(policies)
+    workload.name_policies(names)
     chosen_seeds = faults.of(_seeds, seeds)
-    chosen = faults.of(
-        plan, _names(policies), 1 if chosen_seeds is None else chosen_seeds, metrics=metric, baseline=baseline, roles=workload.roles
-    )
+    ranked = None if metric is None else _names(metric)
+    chosen = faults.of(plan, names, 1 if chosen_seeds is None else chosen_seeds, metrics=ranked, baseline=baseline, roles=workload.roles)
     faults.of(check_threads, threads)
-    check_outputs(faults, {"--json": json}, workload.files)
+    check_outputs(faults, {"--json": json, "--csv": csv}, workload.files)
     faults.report()
     assert chosen is not None
+    chosen = replace(chosen, settings=workload.settings)
     try:
         with progress(console(is_error=True), finished_runs) as report:
             found = compare_problem(workload.compiled, chosen, threads=threads, progress=report)
@@ -88,26 +99,29 @@ def compare(
             complain(["interrupted before every policy had finished a seed"])
         else:
             complain([f"interrupted; {len(interruption.comparison.seeds)} of {len(chosen.seeds)} seeds are compared"])
-            _tell(interruption.comparison, json, is_error=json == STDOUT)
+            _tell(interruption.comparison, json, csv)
         raise typer.Exit(INTERRUPTED) from None
     except (Exception, SystemExit) as error:
         if not (told := role_failure(error)):
             raise
         raise PolicyError("\n".join(told)) from error
-    _tell(found, json, is_error=json == STDOUT)
+    _tell(found, json, csv)
 
 
-def _tell(found: Comparison, json: str | None, *, is_error: bool) -> None:
+def _tell(found: Comparison, json: str | None, csv: str | None) -> None:
     from rtsched.report import export, files
     from rtsched.report.console import console
 
     if json is not None:
         files.write(json, [export.comparison_to_json(found)])
-    console(is_error=is_error).print(found.summary())
+    if csv is not None:
+        files.write(csv, export.comparison_to_csv(found))
+    console(is_error=files.STDOUT in (json, csv)).print(found.summary())
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+def _names(texts: Sequence[str]) -> list[str]:
+    """Names with commas between them, of an option that may be repeated."""
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
 def _seeds(text: str) -> int | Sequence[int]:

@@ -73,7 +73,7 @@ def run(
     status = 0
     with progress(shown_on, simulated_time) as report:
         try:
-            outcome = simulate(workload.compiled, chosen, seed=seed, layers=save is not None, progress=report)
+            outcome = simulate(workload.compiled, chosen, seed=seed, layers=save is not None, progress=report, settings=workload.settings)
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
         except (Exception, SystemExit) as error:

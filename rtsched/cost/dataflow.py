@@ -25,12 +25,15 @@ class DataflowCost(BaseModel):
 
     Attributes
     ----------
+    model : {'dataflow'}
+        Selects this cost model.
     dataflow : {'ws', 'os', 'rs'}
         Weight-stationary as NVDLA, output-stationary as ShiDianNao, or row-stationary as Eyeriss.
     pes : int
         Processing elements, one multiply-accumulate (MAC) per cycle each; those beyond a multiple of 256 ('ws') or 64
         ('os', 'rs') idle.
     clock_mhz : float
+        Of the array and the NoC.
     sram_kib : int
         On-chip buffer shared by the array, 1024 bytes.
     noc_elements_per_cycle : int

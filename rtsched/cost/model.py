@@ -45,6 +45,7 @@ class Energy(BaseModel):
     dram_per_mac : float
         One DRAM byte moved, in units of `mac_pj`.
     source : str
+        Where the figures come from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

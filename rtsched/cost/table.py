@@ -196,6 +196,8 @@ class TableCost(BaseModel):
 
     Attributes
     ----------
+    model : {'table'}
+        Selects this cost model.
     file : str, optional
         A CSV file, see `CostTable.from_csv`. A relative path starts from the folder of the document that names it, else
         from the current one. Read at once.

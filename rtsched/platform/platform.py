@@ -33,6 +33,7 @@ class Accelerator(_Frozen):
     Attributes
     ----------
     name : str
+        Unique within the platform.
     cost : DataflowCost or TableCost
         What layers cost on it: its array and buffers, or a table of measured times.
     tiles : int
@@ -95,9 +96,13 @@ class Platform(_Frozen):
     Attributes
     ----------
     name : str
+        Stands in results.
     description : str
+        A line for those who read it.
     accelerators : tuple of Accelerator
+        At least one.
     memory : Memory
+        The DRAM and the L2 that all of them share.
     switch : {'free', 'activations'}
         Whether moving a job to other tiles, or displacing one, moves its activations through DRAM.
     regroup_ns : int
@@ -105,6 +110,7 @@ class Platform(_Frozen):
     sync_ns : int
         Synchronisation of several tiles, once per layer that runs on more than one.
     energy : Energy
+        What operations and accesses cost, for analytical cost models and for switches.
     reference : Reference
         What a job's isolated time is measured on. Default: the fastest option of each layer.
     """

@@ -18,12 +18,14 @@ __all__ = [
     "ROLES",
     "NamedPolicy",
     "Unavailable",
+    "class_doc",
     "configure",
     "find_policy",
     "list_policies",
     "load_policy",
     "policy_names",
     "policy_summary",
+    "setting_paths",
 ]
 
 POLICIES = {
@@ -166,10 +168,23 @@ def _doc(*described: Any) -> str:
     """Docstring of the first that has one of its own: a module, a function, a class or an object's class."""
     for one in described:
         owner = one if isinstance(one, type) or hasattr(one, "__name__") else type(one)
-        text = vars(owner).get("__doc__") if isinstance(owner, type) else owner.__doc__
+        text = class_doc(owner) if isinstance(owner, type) else cleandoc(owner.__doc__ or "")
         if text and owner is not Policy:
-            return cleandoc(text)
+            return text
     return ""
+
+
+def class_doc(one: type) -> str:
+    """A class's own docstring, without the signature that Cython puts before it; empty when there is none."""
+    text = cleandoc(vars(one).get("__doc__") or "")
+    first, _, rest = text.partition("\n")
+    return rest.strip() if first.startswith(f"{one.__name__}(") and first.endswith(")") else text
+
+
+def setting_paths(policy: Policy) -> tuple[str, ...]:
+    """What `configure` can change of a policy, as ``ROLE.SETTING``."""
+    roles = [(place, getattr(policy, place)) for place in ROLES]
+    return tuple(f"{place}.{one.name}" for place, role in roles for one in getattr(role, "settings", ()))
 
 
 def load_policy(policy: str | Policy | object) -> Policy:

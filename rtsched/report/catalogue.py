@@ -15,6 +15,7 @@ from rtsched.documents import Document, hint
 from rtsched.errors import InputError
 from rtsched.interop.onnx import ImportedModel
 from rtsched.library import YAML, load_model, load_platform, load_scenario, locate, models, platforms, scenarios
+from rtsched.metrics import SCALARS
 from rtsched.platform.platform import Accelerator, Memory, Platform, Reference
 from rtsched.policies.registry import policy_names
 from rtsched.policies.script import is_script
@@ -33,14 +34,15 @@ def listing(what: str | None = None) -> RenderableType:
 
     Parameters
     ----------
-    what : {"scenarios", "platforms", "policies", "models"}, optional
-        Default: all four, one after the other.
+    what : {"scenarios", "platforms", "policies", "models", "metrics"}, optional
+        Default: all of them, one after the other.
     """
     lists: dict[str, Callable[[], Table]] = {
         "scenarios": _list_scenarios,
         "platforms": _list_platforms,
         "policies": list_of_policies,
         "models": _list_models,
+        "metrics": _list_metrics,
     }
     if what is not None:
         return lists[what]()
@@ -70,8 +72,15 @@ def _list_models() -> Table:
     return made
 
 
+def _list_metrics() -> Table:
+    made = table(["metric", "unit", "better", "meaning"], words=("metric", "unit", "better", "meaning"))
+    for one in SCALARS.values():
+        made.add_row(name(one.name), one.unit or NOTHING, one.better, one.meaning)
+    return made
+
+
 def describe(ref: str) -> RenderableType:
-    """Describe a scenario, platform, policy or model.
+    """Describe a scenario, platform, policy, model or metric.
 
     Parameters
     ----------
@@ -88,6 +97,7 @@ def describe(ref: str) -> RenderableType:
         (platforms(), _platform),
         (policy_names(), describe_policy),
         (models(), _model),
+        (tuple(SCALARS), _metric),
     ]
     if is_script(ref):
         return describe_policy(ref)
@@ -109,6 +119,12 @@ def _document(ref: str, content: Any) -> RenderableType:
     raise InputError(f"{ref}: is no scenario, platform or model: it has none of the keys {', '.join(kinds)}")
 
 
+def _metric(ref: str) -> RenderableType:
+    one = SCALARS[ref]
+    rows = [("unit", one.unit or "none"), ("better", one.better)]
+    return Group(title(one.name, "metric", one.meaning), Text(one.definition.replace("`", "")), "", facts(rows))
+
+
 # Platforms
 
 
@@ -127,7 +143,7 @@ def _platform(ref: str) -> RenderableType:
         ("memory", _memory(platform.memory)),
         ("switch", _switch(platform)),
         ("energy", spent if arrays else f"as measured; switches {digits(energy.dram_j_per_byte * 1e12)} pJ per byte"),
-        ("source", str(name(energy.source))),
+        *([("source", str(name(energy.source)))] if arrays else []),
         *([("reference", _reference(platform.reference))] if platform.reference != Reference() else []),
     ]
     return Group(title(platform.name, "platform", platform.description), made, "", facts(rows))
@@ -176,7 +192,8 @@ def _accelerator(one: Accelerator) -> list[Text | str]:
 def _memory(memory: Memory) -> str:
     count = len(memory.efficiency)
     layers = [f"{n} or more layers" if n == count else f"{n} layer{'' if n == 1 else 's'}" for n in range(1, count + 1)]
-    delivered = ", ".join(f"{share * 100:g} % to {who}" for share, who in zip(memory.efficiency, layers, strict=True))
+    shares = [f"{share * 100:g} %" for share in memory.efficiency]
+    delivered = shares[0] if count == 1 else ", ".join(f"{share} to {who}" for share, who in zip(shares, layers, strict=True))
     shared = {
         "proportional": "proportional: when layers ask for more, all get the same part of what they ask",
         "fair": "fair: when layers ask for more, they get max-min fair shares",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from rtsched.metrics import SCALARS
-from rtsched.report.text import NOTHING, digits, facts, name, scale, seconds, table
+from rtsched.report.text import NOTHING, Fitting, changed, digits, facts, name, scale, seconds, table
 
 if TYPE_CHECKING:
     from rtsched.study.compare import Comparison
@@ -18,8 +22,33 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison"]
 
+MEAN_INTERVAL = 3
+"""Place of a column that can be left out where there is no room."""
+
+LONG_NAME = 14
+"""A baseline with a longer name is named below the table."""
+
+BREAK = "\n"
+
 FEW_SEEDS = 10
 """Below as many, intervals are told to be too narrow."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the table.
+
+    Attributes
+    ----------
+    heading : str
+    cells : list of list of str or Text
+        By metric, then policy in the order of the rows.
+    is_word : bool
+    """
+
+    heading: str
+    cells: list[list[str | Text]]
+    is_word: bool = False
 
 
 def comparison(found: Comparison) -> RenderableType:
@@ -32,44 +61,90 @@ def comparison(found: Comparison) -> RenderableType:
     Returns
     -------
     rich renderable
-        At most 100 columns wide, unless names are long.
+        Narrower where there is less room: with less space between columns, fewer names of ties, and then without the intervals
+        of means. Names of policies and metrics are never cut.
     """
-    has_gaps = bool((found.means.n != len(found.seeds)).any())
-    made = table(
-        [
-            "metric, policy",
-            "rank",
-            "mean",
-            "95 % interval",
-            f"minus {found.baseline}"[:20],
-            "95 % interval",
-            "",
-            *(["seeds"] if has_gaps else []),
-        ],
-        words=("metric, policy", ""),
-    )
-    for m, metric in enumerate(found.metrics):
-        unit, divisor = _unit(metric, found.means.mean[m])
-        made.add_row(name(f"{metric} ({unit})" if unit else metric, "bold"))
-        for i in found.order:
-            made.add_row(Text("  ").append(name(found.policies[i])), *_row(found, m, i, divisor, has_gaps=has_gaps))
+    # The widest first; each is (narrow, width of the names of ties, interval of the mean).
+    choices = [(False, 40, True), (True, 40, True), (True, 13, True), (True, 8, True), (True, 4, True), (True, 4, False)]
+    made = Fitting(*(_table(found, *choice) for choice in choices))
     return Group(_title(found), *_warnings(found), "", made, "", facts(_legend(found)))
 
 
-def _row(found: Comparison, m: int, i: int, divisor: float, *, has_gaps: bool) -> list[Text | str]:
+def _table(found: Comparison, is_tight: bool, ties_width: int, has_means: bool) -> Group:
+    """Lay the metrics out one below the other: tables with columns of the same widths, each below a line with the metric's name."""
+    columns = _columns(found, ties_width, is_tight=is_tight)
+    if not has_means:
+        columns = [one for place, one in enumerate(columns) if place != MEAN_INTERVAL]
+    widths = [max(cell_len(line) for cell in (one.heading, *chain(*one.cells)) for line in str(cell).split("\n")) for one in columns]
+    headings, words = [one.heading for one in columns], [one.heading for one in columns if one.is_word]
+
+    def part(*, has_header: bool) -> Table:
+        return table(headings, words, is_tight=is_tight, widths=widths, has_header=has_header)
+
+    parts: list[RenderableType] = [part(has_header=True)]
+    for m, metric in enumerate(found.metrics):
+        made = part(has_header=False)
+        for cells in zip(*(one.cells[m] for one in columns), strict=True):
+            made.add_row(*cells)
+        parts += [name(_heading(metric, _unit(metric, found.means.mean[m])[0]), "bold"), made]
+    return Group(*parts)
+
+
+def _columns(found: Comparison, ties_width: int, *, is_tight: bool) -> list[_Column]:
+    """Columns of policies, ranks and means; of differences if there are any, of ties if there are some, of seeds if some are missing."""
     base = found.policies.index(found.baseline)
-    difference = found.differences[m, i, base]
-    compared: list[Text | str] = ["", "", ""]
-    if i != base:
-        verdict = _verdict(bool(found.is_better[m, i, base]), bool(found.is_better[m, base, i]), int(difference.n))
-        compared = [_signed(float(difference.mean) / divisor), _interval(difference, divisor, is_signed=True), verdict]
-    return [
-        str(found.ranks[m, i] or NOTHING),
-        digits(float(found.means.mean[m, i]) / divisor),
-        _interval(found.means[m, i], divisor),
-        *compared,
-        *([str(found.means.n[m, i])] if has_gaps else []),
+    places = [(m, i) for m in range(len(found.metrics)) for i in found.order]
+    divisors = [_unit(metric, found.means.mean[m])[1] for m, metric in enumerate(found.metrics)]
+
+    def column(heading: str, write: Callable[[int, int], str | Text], *, is_word: bool = False) -> _Column:
+        cells = [write(m, i) for m, i in places]
+        size = len(found.policies)
+        return _Column(heading, [cells[first : first + size] for first in range(0, len(cells), size)], is_word)
+
+    def difference(write: Callable[[Estimates, float], str]) -> Callable[[int, int], str]:
+        return lambda m, i: "" if i == base else write(found.differences[m, i, base], divisors[m])
+
+    columns = [
+        column("policy", lambda m, i: Text("  ").append(name(found.policies[i])), is_word=True),
+        column("rank", lambda m, i: str(found.ranks[m, i] or NOTHING)),
+        column("mean", lambda m, i: digits(float(found.means.mean[m, i]) / divisors[m])),
+        column("95 % interval", lambda m, i: _interval(found.means[m, i], divisors[m])),
     ]
+    if len(found.policies) > 1:
+        named = found.baseline if len(found.baseline) <= LONG_NAME else "baseline"
+        columns += [
+            column(f"minus{BREAK if is_tight else ' '}{named}", difference(lambda one, unit: _signed(float(one.mean) / unit))),
+            column("95 % interval", difference(lambda one, unit: _interval(one, unit, is_signed=True))),
+            column("", lambda m, i: _verdict(found, m, i, base), is_word=True),
+        ]
+    ties = column(f"ties{BREAK if is_tight else ' '}with", lambda m, i: _ties(found, m, i, base, ties_width), is_word=True)
+    if any(chain(*ties.cells)):
+        columns.append(ties)
+    if (found.means.n != len(found.seeds)).any():
+        columns.append(column("seeds", lambda m, i: str(found.means.n[m, i])))
+    return columns
+
+
+def _is_tie(found: Comparison, m: int, i: int, j: int) -> bool:
+    """Whether neither of two policies is better beyond doubt, though there are seeds enough to tell."""
+    return int(found.differences.n[m, i, j]) > 1 and not found.is_better[m, i, j] and not found.is_better[m, j, i]
+
+
+def _ties(found: Comparison, m: int, i: int, base: int, width: int) -> Text:
+    """The policies that one ties with, so many as there is room for; of ties with the baseline the verdicts tell."""
+    names = [found.policies[j] for j in found.order if base not in (i, j) and i != j and _is_tie(found, m, i, j)]
+    for n_shown in range(len(names), -1, -1):
+        more = len(names) - n_shown
+        text = ", ".join(names[:n_shown]) + (f"{' ' if n_shown else ''}+{more}" if more else "")
+        if len(text) <= width:
+            return name(text)
+    return name(f"+{len(names)}")
+
+
+def _heading(metric: str, unit: str) -> str:
+    """A metric's name with the unit in which it is printed, in place of the one in its name."""
+    plain = metric.removesuffix("_ns").removesuffix("_j")
+    return f"{plain} ({unit})" if unit else plain
 
 
 def _unit(metric: str, means: np.ndarray) -> tuple[str, float]:
@@ -86,19 +161,22 @@ def _unit(metric: str, means: np.ndarray) -> tuple[str, float]:
 def _interval(one: Estimates, divisor: float, *, is_signed: bool = False) -> str:
     write = _signed if is_signed else digits
     low, high = float(one.low), float(one.high)
-    return NOTHING if np.isnan(low) else f"{write(low / divisor)} to {write(high / divisor)}"
+    return NOTHING if np.isnan(low) else f"{write(low / divisor)}..{write(high / divisor)}"
 
 
 def _signed(value: float) -> str:
     return f"+{digits(value)}" if value > 0 else digits(value)
 
 
-def _verdict(is_better: bool, is_worse: bool, n_seeds: int) -> Text:
-    if is_better:
+def _verdict(found: Comparison, m: int, i: int, base: int) -> Text:
+    """How a policy compares with the baseline; nothing for itself, or when there are too few seeds to tell."""
+    if found.is_better[m, i, base]:
         return Text("better", "green")
-    if is_worse:
+    if found.is_better[m, base, i]:
         return Text("worse", "red")
-    return Text("tie" if n_seeds > 1 else "")
+    if i == base or not _is_tie(found, m, i, base):
+        return Text()
+    return Text("same" if found.is_same[m, i, base] else "tie")
 
 
 def _title(found: Comparison) -> Text:
@@ -110,6 +188,7 @@ def _title(found: Comparison) -> Text:
         name(problem.platform_name, "bold"),
         f", load {problem.scenario.load:g}" if problem.scenario.load != 1 else "",
         f", {n:,} seed{'s' if n > 1 else ''} ({_ranges(found.seeds)}), {seconds(problem.duration_ns)} each",
+        changed(found.provenance, ("scenario.load", "scenario.duration_s")),
     )
 
 
@@ -137,5 +216,9 @@ def _warnings(found: Comparison) -> list[Text]:
 
 
 def _legend(found: Comparison) -> list[tuple[str, str]]:
-    metrics = [(metric, f"{SCALARS[metric].meaning}; {SCALARS[metric].better} is better") for metric in found.metrics]
-    return [*metrics, ("rank", "1 + number of policies that are better with an interval that leaves out 0")]
+    rows = [(metric, f"{SCALARS[metric].meaning}; {SCALARS[metric].better} is better") for metric in found.metrics]
+    if len(found.policies) > 1:
+        rows.append(("rank", "1 + number of policies that are better with an interval that leaves out 0"))
+        if len(found.baseline) > LONG_NAME:
+            rows.append(("baseline", str(name(found.baseline))))
+    return rows

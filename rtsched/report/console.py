@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,6 +17,8 @@ __all__ = ["console", "finished_runs", "progress", "simulated_time"]
 
 PIPE_COLUMNS = 120
 """Width where there is no terminal: every summary fits without a cut."""
+
+_FILLING = re.compile(r"(?: |\x1b\[[\d;]*m)+$", flags=re.MULTILINE)
 
 PROGRESS_AFTER_S = 1.0
 """Runs that are over by then show no progress."""
@@ -29,10 +33,22 @@ def console(*, is_error: bool = False, pipe_columns: int | None = None) -> Conso
     pipe_columns : int, optional
         Width where it is no terminal. Default: what the environment variable ``COLUMNS`` says, or else `PIPE_COLUMNS`.
     """
-    made = Console(stderr=is_error, highlight=False)
+    kind = Console if _is_terminal(Console(stderr=is_error)) else _Pipe
+    made = kind(stderr=is_error, highlight=False)
     if not _is_terminal(made) and (pipe_columns or "COLUMNS" not in os.environ):
         made.width = pipe_columns or PIPE_COLUMNS
     return made
+
+
+class _Pipe(Console):
+    """No terminal: nobody sees the blanks that fill lines up, but whoever compares files does."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print without blanks at the ends of lines, before or after the codes of colours."""
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        text = _FILLING.sub(lambda end: end[0].replace(" ", ""), captured.get())
+        super().print(text, end="", markup=False, emoji=False, highlight=False, no_wrap=True, overflow="ignore", crop=False)
 
 
 @contextmanager

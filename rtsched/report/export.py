@@ -1,4 +1,4 @@
-"""Outcomes and comparisons as JSON, outcomes as CSV. What each field means is in ``docs/formats.md``.
+"""Outcomes and comparisons as JSON and as CSV. What each field means is in ``docs/formats.md``.
 
 The same inputs give the same bytes, in every process: keys have a fixed order and nothing depends on the clock.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rtsched.study.compare import Comparison
     from rtsched.study.intervals import Estimates
 
-__all__ = ["COMPARISON_FORMAT", "FORMAT", "comparison_to_dict", "comparison_to_json", "to_csv", "to_dict", "to_json"]
+__all__ = ["COMPARISON_FORMAT", "FORMAT", "comparison_to_csv", "comparison_to_dict", "comparison_to_json", "to_csv", "to_dict", "to_json"]
 
 FORMAT = "rtsched.outcome/1"
 """Name and version of the JSON format. The version grows when a field is removed or changes its meaning, not when one is added."""
@@ -149,6 +149,25 @@ def comparison_to_json(found: Comparison) -> str:
         ASCII.
     """
     return json.dumps(comparison_to_dict(found), indent=2, allow_nan=False) + "\n"
+
+
+def comparison_to_csv(found: Comparison) -> Iterator[str]:
+    """Yield every value of a comparison as CSV, some thousand lines at a time; what is undefined is an empty cell.
+
+    Parameters
+    ----------
+    found : Comparison
+
+    Yields
+    ------
+    str
+        Whole lines; the first one names the columns, which are those of `rtsched.study.compare.Comparison.columns`.
+    """
+    columns = {name: column.tolist() for name, column in found.columns().items()}
+    columns["value"] = [_number(value) for value in columns["value"]]
+    yield _lines([tuple(columns)])
+    for first in range(0, len(columns["value"]), CHUNK_ROWS):
+        yield _lines(zip(*(column[first : first + CHUNK_ROWS] for column in columns.values()), strict=True))
 
 
 def to_csv(outcome: Outcome) -> Iterator[str]:

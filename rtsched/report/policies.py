@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rtsched.policies.registry import POLICIES, ROLES, Unavailable, find_policy, list_policies
+from rtsched.policies.registry import POLICIES, ROLES, Unavailable, class_doc, find_policy, list_policies
 from rtsched.policies.roles import Setting
 from rtsched.report.text import NOTHING, facts, name, table, title
 
@@ -42,7 +42,7 @@ def describe_policy(ref: str) -> RenderableType:
     """
     found = find_policy(ref)
     roles = [(place, getattr(found.policy, place)) for place in ROLES]
-    rows = [(place, _role(role)) for place, role in roles if role is not None]
+    rows = [(place, _role(role, found.about)) for place, role in roles if role is not None]
     settings = [(place, role, one) for place, role in roles for one in getattr(role, "settings", ())]
     waits = getattr(found.policy.mapper, "waits", False)
     rows += [
@@ -57,8 +57,10 @@ def describe_policy(ref: str) -> RenderableType:
     )
 
 
-def _role(role: Any) -> str:
-    about = (vars(type(role)).get("__doc__") or "").strip().partition("\n")[0]
+def _role(role: Any, told: str) -> str:
+    """The class of a role, and the first line of its docstring unless that is what was told of the policy."""
+    text = class_doc(type(role))
+    about = "" if text == told else text.partition("\n")[0]
     return f"{type(role).__name__}: {about}" if about else type(role).__name__
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from rtsched.metrics import PERCENTILES, PRIORITY_GROUPS
 from rtsched.outcome import ENERGY_COMPONENTS, STATUSES
-from rtsched.report.text import Fitting, digits, facts, name, percent, scale, scaled, seconds, table
+from rtsched.report.text import Fitting, changed, digits, facts, name, percent, scale, scaled, seconds, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,7 +44,7 @@ def summary(outcome: Outcome) -> RenderableType:
         _tasks(outcome, is_tight=True, has_models=False),
     )
     head = [_title(outcome)] if outcome.is_complete else [_title(outcome), _partial(outcome)]
-    return Group(*head, "", tasks, "", facts(_totals(outcome)))
+    return Group(*head, "", tasks, *_latency_note(outcome), "", facts(_totals(outcome)))
 
 
 def _title(outcome: Outcome) -> Text:
@@ -57,6 +57,7 @@ def _title(outcome: Outcome) -> Text:
         name(outcome.policy, "bold"),
         f", load {problem.scenario.load:g}" if problem.scenario.load != 1 else "",
         f", seed {outcome.seed}: {seconds(outcome.end_ns)} simulated",
+        changed(outcome.provenance, ("scenario.load",)),
     )
 
 
@@ -110,6 +111,15 @@ def _tasks(outcome: Outcome, *, is_tight: bool = False, has_models: bool = True)
             digits(energy_j[i] / joule),
         )
     return made
+
+
+def _latency_note(outcome: Outcome) -> list[Text]:
+    """Return a line about the tasks whose latency and deadline count from different releases."""
+    problem = outcome.problem
+    names = ", ".join(problem.task_names[i] for i in np.flatnonzero(problem.task_from_source))
+    if not names:
+        return []
+    return [Text.assemble("latency counts from the job's own release; the deadline of ", name(names), " from its root's")]
 
 
 def _latency_unit(latency_s: np.ndarray) -> tuple[float, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -11,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["NOTHING", "Fitting", "digits", "facts", "name", "percent", "scale", "scaled", "seconds", "table", "title"]
+__all__ = ["NOTHING", "Fitting", "changed", "digits", "facts", "name", "percent", "scale", "scaled", "seconds", "table", "title"]
 
 NOTHING = "-"
 """Stands where there is no number."""
@@ -100,7 +102,36 @@ def name(text: str, style: str = "") -> Text:
     return Text(text if text.isprintable() else repr(text)[1:-1], style)
 
 
-def table(columns: Sequence[str], words: Collection[str], *, totals: Sequence[str | Text] = (), is_tight: bool = False) -> Table:
+def changed(provenance: Mapping[str, Any], shown: Collection[str] = ()) -> Text:
+    """Write what was changed of the inputs, as the end of a heading; empty when nothing was.
+
+    Parameters
+    ----------
+    provenance : mapping
+        Of an outcome or a comparison.
+    shown : collection of str
+        Paths that the heading has already.
+    """
+    settings = {path: value for path, value in provenance.get("settings", {}).items() if path not in shown}
+    parts = [name(f"{path}={_value(value)}") for path, value in settings.items()]
+    return Text.assemble("; with ", Text(", ").join(parts)) if parts else Text()
+
+
+def _value(value: Any) -> str:
+    """A value of JSON, at most 40 characters of it; text without quotes."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def table(
+    columns: Sequence[str],
+    words: Collection[str],
+    *,
+    totals: Sequence[str | Text] = (),
+    is_tight: bool = False,
+    widths: Sequence[int] = (),
+    has_header: bool = True,
+) -> Table:
     """Return an empty table.
 
     Parameters
@@ -114,10 +145,14 @@ def table(columns: Sequence[str], words: Collection[str], *, totals: Sequence[st
         The last line, below a rule; none when it is empty.
     is_tight : bool
         One space between columns instead of two.
+    widths : sequence of int
+        Of the columns, which are then never cut; default: what their content needs.
+    has_header : bool
     """
     made = Table(
         box=box.SIMPLE,
         show_edge=False,
+        show_header=has_header,
         pad_edge=False,
         padding=(0, 0 if is_tight else 1, 0, 0),
         show_footer=bool(totals),
@@ -131,6 +166,7 @@ def table(columns: Sequence[str], words: Collection[str], *, totals: Sequence[st
             justify="left" if is_word else "right",
             no_wrap=not is_word,
             overflow="ellipsis",
+            min_width=widths[place] if widths else None,
         )
     return made
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ from rtsched.study.plan import Plan, plan
 from rtsched.workload.scenario import Scenario
 
 if TYPE_CHECKING:
+    import pandas
+    import polars
     from rich.console import RenderableType
 
     from rtsched.outcome import Outcome
@@ -63,7 +65,8 @@ class Comparison:
     is_complete : bool
         False when it was interrupted; `seeds` are then those that every policy has finished.
     provenance : dict
-        ``version``, names, a digest of the problem and of each policy, and one of everything.
+        ``version``, names, a digest of the problem and of each policy, ``settings`` (what was changed of the inputs, path to
+        value), and a digest of everything.
     """
 
     problem: Problem = field(repr=False)
@@ -86,9 +89,7 @@ class Comparison:
 
         The mean, over the seeds for which the metric is defined under both, of the policies' difference under that seed.
         """
-        one, other = self.values[:, :, np.newaxis], self.values[:, np.newaxis]
-        difference = one - other
-        difference[np.abs(difference) <= EQUAL * np.maximum(np.abs(one), np.abs(other))] = 0.0
+        difference = self._paired()
         above = np.triu_indices(len(self.policies), 1)
         half = _estimated(difference[:, *above])
         shape = difference.shape[:3]
@@ -99,11 +100,28 @@ class Comparison:
         mean[:, *below], low[:, *below], high[:, *below], n[:, *below] = 0.0 - half.mean, 0.0 - half.high, 0.0 - half.low, half.n
         return Estimates(mean, low, high, n)
 
+    def _paired(self) -> NDArray[np.float64]:
+        """Differences by seed, shape (n_metrics, n_policies, n_policies, n_seeds); 0 where only rounding differs."""
+        one, other = self.values[:, :, np.newaxis], self.values[:, np.newaxis]
+        difference = one - other
+        difference[np.abs(difference) <= EQUAL * np.maximum(np.abs(one), np.abs(other))] = 0.0
+        return difference
+
+    @cached_property
+    def is_same(self) -> NDArray[np.bool_]:
+        """Whether two policies are equal under every seed under which both have a value, shape (n_metrics, n_policies, n_policies)."""
+        difference = self._paired()
+        is_defined = np.isfinite(difference)
+        same: NDArray[np.bool_] = ((difference == 0) | ~is_defined).all(axis=-1) & is_defined.any(axis=-1)
+        return same
+
     @cached_property
     def is_better(self) -> NDArray[np.bool_]:
         """Whether a policy is better than another beyond doubt, shape (n_metrics, n_policies, n_policies); [m, i, j]: i than j.
 
-        The interval of the paired difference leaves out 0 on the better side. When neither is better, the two tie.
+        The interval of the paired difference leaves out 0 on the better side. When neither is better, the two tie. Ties are
+        not transitive: of three policies the first may tie with the second, that with the third, and the first be better than
+        the third.
         """
         less = np.array([SCALARS[name].better == "less" for name in self.metrics])[:, np.newaxis, np.newaxis]
         found: NDArray[np.bool_] = np.where(less, self.differences.high < 0, self.differences.low > 0)
@@ -122,6 +140,30 @@ class Comparison:
         mean, ranks = self.means.mean[0], self.ranks[0]
         keys = [(ranks[i] or len(ranks) + 1, sign * mean[i] if ranks[i] else 0.0) for i in range(len(ranks))]
         return tuple(sorted(range(len(keys)), key=keys.__getitem__))
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Every value with what it is of, in long format: the columns of ``--csv``, in order; NaN where undefined."""
+        n_metrics, n_policies, n_seeds = self.values.shape
+        units = np.array([SCALARS[name].unit for name in self.metrics], dtype=object)
+        return {
+            "metric": np.array(self.metrics, dtype=object).repeat(n_policies * n_seeds),
+            "unit": units.repeat(n_policies * n_seeds),
+            "policy": np.tile(np.array(self.policies, dtype=object).repeat(n_seeds), n_metrics),
+            "seed": np.tile(np.array(self.seeds, dtype=np.uint64), n_metrics * n_policies),
+            "value": self.values.ravel(),
+        }
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Values in long format as a pandas data frame (pandas must be installed)."""
+        import pandas
+
+        return pandas.DataFrame(self.columns())
+
+    def to_polars(self) -> polars.DataFrame:
+        """Values in long format as a polars data frame (polars must be installed)."""
+        import polars
+
+        return polars.DataFrame(self.columns())
 
     def summary(self) -> RenderableType:
         """Table by metric and policy, for ``rich.print`` and notebooks."""
@@ -165,7 +207,7 @@ def compare(
     baseline : str, optional
         The policy that the others are compared with. Default: the best by the first metric.
     duration_s, load, settings
-        As for `rtsched.simulate`. Settings of roles hold for every policy.
+        As for `rtsched.simulate`. The setting of a role holds for the policies that have it; one of them must.
     threads : int, optional
         Default: the number of available CPUs. The result is the same for any number.
     progress : callable, optional
@@ -194,12 +236,13 @@ def compare(
     wanted = Settings.of(settings)
     inputs = faults.of(load_inputs, scenario, platform, duration_s=duration_s, load=load, settings=wanted.of_problem())
     chosen = faults.of(plan, policies, seeds, metrics=metrics, baseline=baseline, roles=wanted.roles)
+    given = wanted.given(duration_s=duration_s, load=load)
     problem = None if inputs is None else faults.of(compile, *inputs)
     faults.of(check_threads, threads)
     faults.report()
     assert problem is not None
     assert chosen is not None
-    return compare_problem(problem, chosen, threads=threads, progress=progress)
+    return compare_problem(problem, replace(chosen, settings=given), threads=threads, progress=progress)
 
 
 def compare_problem(
@@ -279,5 +322,6 @@ def _provenance(problem: Problem, plan: Plan, seeds: tuple[int, ...]) -> dict[st
         "platform": problem.platform_name,
         "problem_sha256": problem.digest,
         "policies": [{"policy": one.name, "policy_sha256": sha256_of(repr(one))} for one in plan.policies],
+        "settings": dict(plan.settings),
         "inputs_sha256": sha256_of("\n".join(made_of)),
     }

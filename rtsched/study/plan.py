@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from rtsched.documents import hint
 from rtsched.errors import FaultList, InputError
 from rtsched.metrics import SCALARS
-from rtsched.policies.registry import configure, load_policy
+from rtsched.policies.registry import configure, load_policy, setting_paths
 from rtsched.policies.roles import Policy
 
 __all__ = ["DEFAULT_METRICS", "MAX_SEEDS", "Plan", "plan"]
@@ -35,12 +35,15 @@ class Plan:
         The first one ranks.
     baseline : str or None
         Name of a policy. None: the best one by the first metric.
+    settings : mapping of path to value
+        What was changed to make the problem and the policies, for the provenance; it changes nothing here.
     """
 
     policies: tuple[Policy, ...]
     seeds: tuple[int, ...]
     metrics: tuple[str, ...]
     baseline: str | None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plan(
@@ -58,7 +61,7 @@ def plan(
     policies, seeds, metrics, baseline
         As for `compare`.
     roles : mapping of path to value, optional
-        Settings of every policy's roles.
+        Settings of roles; each holds for the policies that have it.
 
     Raises
     ------
@@ -73,9 +76,9 @@ def plan(
     for one in policies:
         found = faults.of(load_policy, one)
         if found is not None:
-            found = faults.of(configure, found, roles or {})
-        if found is not None:
             loaded.append(found)
+    if len(loaded) == len(policies):
+        loaded = faults.of(_configured, loaded, roles or {}) or loaded
     names = [one.name for one in loaded]
     if not policies:
         faults.add("policies: name at least one to compare")
@@ -94,6 +97,24 @@ def plan(
         faults.add(f"metrics: {name!r} is there twice")
     faults.report()
     return Plan(tuple(loaded), numbers or (), ranked, baseline)
+
+
+def _configured(policies: Sequence[Policy], roles: Mapping[str, object]) -> list[Policy]:
+    """Change the settings of the policies that have them; what none of them has is a fault."""
+    if len(policies) == 1:
+        return [configure(policies[0], roles)]
+    faults = FaultList()
+    owned = [setting_paths(one) for one in policies]
+    known = list(dict.fromkeys(path for paths in owned for path in paths))
+    for path in roles:
+        if policies and path not in known:
+            faults.add(f"setting {path!r}: none of the policies has it{hint(path, known, 'they have') or '; they have no settings'}")
+    made = [
+        faults.of(configure, one, {path: value for path, value in roles.items() if path in paths})
+        for one, paths in zip(policies, owned, strict=True)
+    ]
+    faults.report()
+    return [one for one in made if one is not None]
 
 
 def _seeds(seeds: int | Iterable[int]) -> tuple[int, ...]:

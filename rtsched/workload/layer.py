@@ -106,7 +106,19 @@ class LayerBase(BaseModel):
 
 
 class _Window(LayerBase):
-    """A kernel that slides over an image: shape arithmetic shared by convolution and pooling."""
+    """A kernel that slides over an image: shape arithmetic shared by convolution and pooling.
+
+    Attributes
+    ----------
+    size : (int, int)
+        Input rows and columns, without padding. One integer stands for both.
+    kernel, stride, dilation : (int, int)
+        Rows and columns.
+    padding : (int, int, int, int)
+        Top, left, bottom, right. One integer stands for all; two for vertical and horizontal.
+    batch : int
+        N.
+    """
 
     size: Pair
     kernel: Pair
@@ -142,16 +154,8 @@ class Conv(_Window):
     ----------
     in_channels, out_channels : int
         C and K.
-    size : (int, int)
-        Input rows and columns, without padding. One integer stands for both.
-    kernel, stride, dilation : (int, int)
-        Rows and columns.
-    padding : (int, int, int, int)
-        Top, left, bottom, right. One integer stands for all; two for vertical and horizontal.
     groups : int
         C and K are split into as many groups; depthwise when it equals C.
-    batch : int
-        N.
     transposed : bool
         A transposed (fractionally strided) convolution: the output is ``stride`` times as large.
     output_padding : (int, int)
@@ -259,8 +263,11 @@ class Recurrent(LayerBase):
     steps : int
         Sequence length.
     batch : int
+        Sequences side by side.
     directions : int
         2 when it runs over the sequence both ways.
+    bias : bool
+        Counts in `parameters` only.
     """
 
     kind: Literal["recurrent"] = "recurrent"
@@ -294,7 +301,13 @@ class Recurrent(LayerBase):
 
 
 class Pool(_Window):
-    """Maximum or average over a sliding window; a global pooling has kernel = size."""
+    """Maximum or average over a sliding window; a global pooling has kernel = size.
+
+    Attributes
+    ----------
+    channels : int
+        C, pooled each for itself.
+    """
 
     kind: Literal["pool"] = "pool"
     channels: Size
@@ -312,6 +325,13 @@ class Elementwise(LayerBase):
     """Activation functions, additions, products: `operands` inputs of `elements` each, one output.
 
     An `operands` of 2 is a residual addition.
+
+    Attributes
+    ----------
+    elements : int
+        Of each input and of the output.
+    operands : int
+        Inputs that are activations.
     """
 
     kind: Literal["elementwise"] = "elementwise"
@@ -333,7 +353,9 @@ class Norm(LayerBase):
     Attributes
     ----------
     elements : int
+        Of the input and of the output.
     channels : int
+        With a scale and a shift each.
     has_weights : bool
         False without scale and shift, as in local response normalisation.
     """
@@ -357,7 +379,13 @@ class Norm(LayerBase):
 
 
 class Softmax(LayerBase):
-    """Softmax over `elements` values in all."""
+    """Softmax over `elements` values in all.
+
+    Attributes
+    ----------
+    elements : int
+        Of the input and of the output, all rows together.
+    """
 
     kind: Literal["softmax"] = "softmax"
     elements: Size
@@ -372,7 +400,17 @@ class Softmax(LayerBase):
 
 
 class Embedding(LayerBase):
-    """Table look-up: `lookups` rows of `width` elements out of a table of `rows`."""
+    """Table look-up: `lookups` rows of `width` elements out of a table of `rows`.
+
+    Attributes
+    ----------
+    rows : int
+        Entries of the table.
+    width : int
+        Elements of a row.
+    lookups : int
+        Rows that one inference reads.
+    """
 
     kind: Literal["embedding"] = "embedding"
     rows: Size

@@ -30,6 +30,7 @@ class Block(_Frozen):
     Attributes
     ----------
     layers : tuple of Layer
+        In the order in which they are executed, at least one.
     skip : float
         Probability that an inference skips the block.
     exit : float
@@ -56,6 +57,7 @@ class Subnet(_Frozen):
     Attributes
     ----------
     name : str
+        Unique within the model.
     layers, blocks : tuple
         Exactly one of them: plain layers, or blocks.
     accuracy : float, optional
@@ -111,6 +113,7 @@ class Model(_Frozen):
     Attributes
     ----------
     name : str
+        Stands in results and in tables of costs.
     source : str
         Where its shape comes from.
     layers, blocks : tuple

@@ -32,7 +32,15 @@ class _Frozen(BaseModel):
 
 
 class WeightedPriority(_Frozen):
-    """One entry of a priority that is drawn per job."""
+    """One entry of a priority that is drawn per job.
+
+    Attributes
+    ----------
+    value : int
+        0 (lowest) to 11.
+    weight : float
+        How often it is drawn, relative to the sum of all weights.
+    """
 
     value: Priority
     weight: Annotated[float, Field(gt=0.0, le=1e9, allow_inf_nan=False)]
@@ -70,11 +78,12 @@ class TimeFactor(_Frozen):
 
 
 class Task(_Frozen):
-    """A recurring source of jobs. Exactly one of `LAWS` says when they arrive.
+    """A recurring source of jobs. Exactly one of `fps`, `rate_hz`, `outstanding`, `trace` and `parents` says when they arrive.
 
     Attributes
     ----------
     name : str
+        Unique within the scenario.
     model : str or Model
         A model of the zoo, a file, ``package:...``, or the model itself.
     fps : float
@@ -177,8 +186,11 @@ class Scenario(_Frozen):
     Attributes
     ----------
     name : str
+        Stands in results.
     description : str
+        A line for those who read it.
     tasks : tuple of Task
+        The sources of jobs, at least one.
     platform : str, optional
         The platform it runs on unless another is asked for.
     duration_s : float

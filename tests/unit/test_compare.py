@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,8 +14,9 @@ from rich.console import Console
 import rtsched
 from rtsched.errors import InputError, PolicyError
 from rtsched.metrics import SCALARS, Metrics
-from rtsched.policies.roles import Mapper, Policy
-from rtsched.report.export import comparison_to_dict, comparison_to_json
+from rtsched.policies.roles import Mapper, Policy, Setting
+from rtsched.report.export import comparison_to_csv, comparison_to_dict, comparison_to_json
+from rtsched.report.text import digits
 from rtsched.study.compare import Comparison, ComparisonInterrupted, compare_problem
 from rtsched.study.many import ManyInterrupted, simulate_many
 from rtsched.study.plan import DEFAULT_METRICS, MAX_SEEDS, plan
@@ -125,7 +127,8 @@ def test_what_is_the_same_under_every_seed_ties():
     one = compare_problem(problem, plan(["fcfs", "edf"], 5))
     assert one.ranks.tolist() == [[1, 1]] * 3
     assert (one.means.low == one.means.high).all()
-    assert text_of(one).count("tie") == 3
+    assert text_of(one).count("same") == 3
+    assert "tie" not in text_of(one)
 
 
 def test_nothing_is_defined_where_no_job_counts():
@@ -237,8 +240,11 @@ def test_faults_of_comparisons_come_together():
 
 
 def test_settings_reach_the_problem_and_the_policies():
-    one = rtsched.compare("vr_gaming", None, ["edf"], 2, duration_s=0.1, settings={"scenario.tasks.gaze.fps": 90})
+    settings = {"scenario.tasks.gaze.fps": 90, "mapper.balance": 1.5}
+    one = rtsched.compare("vr_gaming", None, ["edf", "herald"], 2, duration_s=0.1, settings=settings)
     assert one.problem.scenario.tasks[0].fps == 90
+    assert one.provenance["settings"] == {**settings, "scenario.duration_s": 0.1}
+    assert text_of(one, 200).splitlines()[0].rstrip().endswith(", 100 ms each; with scenario.tasks.gaze.fps=90, mapper.balance=1.5")
     assert "mapper" in faults(rtsched.compare, "vr_gaming", None, ["edf"], 2, settings={"mapper.no_such": 1})[0]
 
 
@@ -247,11 +253,117 @@ def test_settings_reach_the_problem_and_the_policies():
 
 def test_the_table_fits_100_columns(found):
     lines = text_of(found).splitlines()
+    assert f"  minus {found.baseline}  " in lines[2]
     assert lines[0] == "vr_gaming on dream_4k_1ws2os, load 1.5, 12 seeds (0 to 11), 500 ms each"
     assert max(len(line.rstrip()) for line in lines) <= 100
     assert not any("…" in line for line in lines)
     by_metric = [line.split()[0] for line in lines if re.match(r"  \w", line)]
     assert by_metric == 3 * [POLICIES[i] for i in found.order]
+
+
+@pytest.mark.parametrize(("policies", "width"), [(("fcfs", "edf", "eft", "herald"), 80), (POLICIES, 80), (POLICIES, 60)])
+def test_narrow_tables_cut_no_name_and_no_number(policies, width):
+    one = rtsched.compare("vr_gaming", None, policies, 12, duration_s=0.5)
+    text = text_of(one, width)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    assert "…" not in text
+    rows = [line.split() for line in text.splitlines() if re.match(r"  \w", line)]
+    assert [row[0] for row in rows] == 3 * [policies[i] for i in one.order]
+    heads = [line.rstrip() for line in text.splitlines() if re.match(r"\w+( \(\w+\))? *$", line)]
+    assert heads[-3:] == ["uxcost", "violation_rate", "energy (J)"]
+    assert [row[2] for row in rows[: len(policies)]] == [digits(one.means.mean[0, i]) for i in one.order]
+
+
+def test_long_names_are_the_last_to_be_cut():
+    one = made([1, 2, 4], [2, 3, 4], baseline="a-policy-with-a-very-long-name")
+    one = replace(one, policies=("a-policy-with-a-very-long-name", "another-policy-with-a-long-name"))
+    text = text_of(one, 50)
+    assert all(f"\n  {policy}" in text for policy in one.policies)
+    assert "baseline  a-policy-with-a-very-long-name" in " ".join(text.split("\n"))
+
+
+def test_ties_are_shown_with_names():
+    """The policy a ties with b and b with c, but c is worse than a beyond doubt; a and d are equal."""
+    noise = np.tile([0.3, -0.3], 10)
+    b = 1.05 + noise
+    one = made(np.full(20, 1.0), b, np.full(20, 1.1), np.full(20, 1.0))
+    assert one.ranks.tolist() == [[1, 1, 3, 1]]
+    rows = {line.split()[0]: line.split() for line in text_of(one).splitlines() if re.match(r"  \w", line)}
+    assert rows["a"][-1] == "1.00..1.00"
+    assert rows["b"][-3:] == ["tie", "d,", "c"]
+    assert "ties" not in text_of(made(np.full(20, 1.0), b))
+    assert rows["c"][-2:] == ["worse", "b"]
+    assert rows["d"][-2:] == ["same", "b"]
+    assert one.is_same[0].tolist() == [[1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 1]]
+    assert "ties" not in text_of(made([1.0] * 4, [2.0] * 4))
+
+
+def test_many_ties_are_abbreviated():
+    many = [[1.0, 2.0]] * 8
+    assert re.search(r"same  b, c, d, e, f, g\b|same  c, d, e, f, g, h", text_of(made(*many), 120))
+    assert re.search(r"^  b .*same +c, d \+4|^  b .*same +c \+5|^  b .*same +\+6", text_of(made(*many), 60), flags=re.MULTILINE)
+
+
+def test_one_policy_has_no_differences():
+    text = text_of(made([1, 2, 3]))
+    assert not re.search("minus|rank  1|ties|same", text)
+
+
+def test_what_is_equal_where_both_are_defined_is_the_same():
+    assert made([1, NAN, 3], [1, 2, 3]).is_same[0, 0, 1]
+    assert not made([NAN, NAN], [1, 2]).is_same[0, 0, 1]
+
+
+class Patient(Mapper):
+    settings = (Setting("patience", 4.0, "how long", low=1.0),)
+
+    def key(self, state, row):
+        return 0
+
+
+def test_settings_hold_for_the_policies_that_have_them():
+    chosen = plan(["edf", Patient(), "herald"], 1, roles={"mapper.patience": 3, "mapper.balance": 2.0})
+    assert (chosen.policies[1].mapper.patience, chosen.policies[2].mapper.balance) == (3.0, 2.0)
+    assert faults(plan, ["edf", Patient(), "herald"], 1, roles={"mapper.patienc": 3, "tuner.x": 1}) == [
+        "setting 'mapper.patienc': none of the policies has it; did you mean 'mapper.patience'?",
+        "setting 'tuner.x': none of the policies has it; they have: mapper.patience, mapper.objective, mapper.balance",
+    ]
+    assert faults(plan, ["edf", "fcfs"], 1, roles={"mapper.x": 3}) == [
+        "setting 'mapper.x': none of the policies has it; they have no settings"
+    ]
+    assert faults(plan, ["edf", Patient()], 1, roles={"mapper.patience": 0}) == ["setting 'mapper.patience': must be at least 1.0, got 0.0"]
+    assert "has no setting 'x'" in faults(plan, ["herald"], 1, roles={"mapper.x": 3})[0]
+
+
+def test_columns_are_long(found):
+    columns = found.columns()
+    assert list(columns) == ["metric", "unit", "policy", "seed", "value"]
+    assert {len(column) for column in columns.values()} == {found.values.size}
+    rows = list(zip(*(column.tolist() for column in columns.values()), strict=True))
+    assert rows[0] == ("uxcost", "", POLICIES[0], 0, found.values[0, 0, 0])
+    for metric, unit, policy, seed, value in rows:
+        assert unit == SCALARS[metric].unit
+        assert value == found.values[found.metrics.index(metric), POLICIES.index(policy), found.seeds.index(seed)]
+
+
+def test_csv_has_the_columns_and_empty_cells():
+    one = made([1, NAN], [2.5, 3], seeds=(2**64 - 1, 7))
+    assert "".join(comparison_to_csv(one)) == (
+        f"metric,unit,policy,seed,value\nuxcost,,a,{2**64 - 1},1.0\nuxcost,,a,7,\nuxcost,,b,{2**64 - 1},2.5\nuxcost,,b,7,3.0\n"
+    )
+
+
+def test_columns_of_csv_are_documented(found):
+    text = FORMATS.read_text(encoding="utf-8")
+    assert set(found.columns()) - set(re.findall(r"`(\w+)`", text[text.index("## CSV of a comparison") :])) == set()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_data_frames(found, library):
+    pytest.importorskip(library)
+    frame = getattr(found, f"to_{library}")()
+    assert list(frame.columns) == list(found.columns())
+    assert frame["value"].to_numpy().tolist() == found.values.ravel().tolist()
 
 
 def test_seeds_are_written_as_ranges():
@@ -261,7 +373,9 @@ def test_seeds_are_written_as_ranges():
 
 def test_units_are_scaled():
     text = text_of(made([[1, 2]], [[0.002, 0.004]], metrics=("uxcost", "energy_j")))
-    assert "energy_j (mJ)" in text
+    assert "\nenergy (mJ)" in text
+    assert "\nenergy_j  dynamic" in text
+    assert "\nlatency_worst (us)" in text_of(made([1000, 4000], metrics=("latency_worst_ns",))).replace("µ", "u")
     assert "3.00" in text
 
 
@@ -283,10 +397,12 @@ def test_json_has_every_value_and_where_it_comes_from(found):
 
 
 def keys(value):
+    """Every key of a JSON value but the paths of settings, which are the user's."""
     if isinstance(value, dict):
-        yield from value
-        for inner in value.values():
-            yield from keys(inner)
+        for key, inner in value.items():
+            yield key
+            if key != "settings":
+                yield from keys(inner)
     elif isinstance(value, list):
         for inner in value:
             yield from keys(inner)

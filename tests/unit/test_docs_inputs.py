@@ -12,6 +12,7 @@ import rtsched
 from rtsched._core.bridges import Window
 from rtsched._core.view import RunningView, StateView
 from rtsched.cost.rows import COLUMNS
+from rtsched.metrics import SCALARS
 
 ROOT = Path(__file__).parents[2]
 INPUTS = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
@@ -126,8 +127,31 @@ def test_the_example_scenario_runs_on_the_example_board(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["pyproject.toml", "setup.py", "rtsched_sample/native.pyx"])
-def test_the_example_package_is_the_one_that_is_tested(file):
-    assert f"\n{(ROOT / 'tests' / 'packages' / 'rtsched_sample' / file).read_text(encoding='utf-8').strip()}\n```\n" in POLICIES
+def test_the_example_package_is_the_compiled_half_of_the_one_that_is_tested(file):
+    text = (ROOT / "tests" / "packages" / "rtsched_sample" / file).read_text(encoding="utf-8").strip()
+    text = text.replace('sample-python = "rtsched_sample.python:policy"\n', "")
+    assert f"\n{text.replace('The same policy twice, in Python and compiled', 'A compiled policy')}\n```\n" in POLICIES
+
+
+def test_the_example_package_has_the_files_that_it_names():
+    """Those of its tree are printed, and no entry point is of another module."""
+    (tree,) = (text for text in blocks(POLICIES, "") if text.startswith("my_project/"))
+    files = {line.strip() for line in tree.splitlines()}
+    (project,) = (text for text in blocks(POLICIES, "toml") if text.startswith("[build-system]"))
+    modules = re.findall(r'"rtsched_sample\.(\w+):policy"', project)
+    assert modules
+    assert all(f"{module}.pyx" in files for module in modules)
+    assert "pip install 'setuptools>=77' 'Cython>=3.1,<4' wheel\npip install --no-build-isolation ./my_project" in POLICIES
+
+
+def test_the_metrics_are_listed():
+    rows = re.findall(r"^\| `(\w+)` \| (\w*) \| (less|more) \| (.*) \|$", COMPARING, flags=re.MULTILINE)
+    assert rows == [(one.name, one.unit, one.better, one.meaning) for one in SCALARS.values()]
+
+
+def test_summaries_are_printed_with_rich():
+    assert "rich.print(outcome.summary())" in POLICIES
+    assert re.findall(r"^print\(.*summary\(\)\)", INPUTS + POLICIES + COMPARING, flags=re.MULTILINE) == []
 
 
 @pytest.mark.parametrize("text", [INPUTS, POLICIES, COMPARING])

@@ -6,7 +6,6 @@ import math
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
 from typing import Annotated, Literal
 
 import pytest
@@ -236,10 +235,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_aliases_are_neither_expanded_nor_counted_once() -> None:
-    start = perf_counter()
     with pytest.raises(InputError, match="more than 1000000 values when aliases are written out"):
         Document((MALFORMED / "alias_bomb.yaml").read_bytes(), "f")
-    assert perf_counter() - start < 0.5
     shared = Document(b"a: &a [1, 2]\nb: *a\n", "f").value
     assert shared["a"] is shared["b"]
 
@@ -267,6 +264,9 @@ def test_the_number_of_messages_is_bounded() -> None:
 
 def test_hints() -> None:
     assert hint("fsp", ["fps", "name"], "known keys") == "; did you mean 'fps'?"
+    assert hint("EDF", ["edf", "eft"], "known keys") == "; did you mean 'edf'?"
+    assert hint("vrgaming", ["VR_Gaming"]) == "; did you mean 'VR_Gaming'?"
+    assert hint("Edf", ["edf", "Edf2"]) == "; did you mean 'Edf2'?"
     assert hint("zzz", ["fps", "name"], "known keys") == "; known keys: fps, name"
     assert hint("zzz", ["fps", "name"]) == hint("zzz", [], "known keys") == ""
 

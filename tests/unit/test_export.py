@@ -65,6 +65,13 @@ def test_csv_holds_the_columns(outcome):
         assert [kind(row[name]) for row in rows] == column.tolist()
 
 
+def test_columns_hold_the_whole_job_table(outcome):
+    columns = outcome.columns()
+    assert list(columns) == list(outcome.jobs.dtype.names)
+    assert list(columns)[-2:] == ["worst_energy_j", "isolated_ns"]
+    assert (columns["isolated_ns"] == outcome.jobs["isolated_ns"]).all()
+
+
 def test_csv_comes_in_chunks_of_whole_lines(outcome, monkeypatch):
     whole = "".join(to_csv(outcome))
     monkeypatch.setattr(export, "CHUNK_ROWS", 7)
@@ -83,11 +90,11 @@ def test_csv_quotes_names_and_of_nothing_is_its_head(idle):
 
 
 def keys(value):
-    """Every key of a JSON value but the names of subnets, which are the user's."""
+    """Every key of a JSON value but the names of subnets and the paths of settings, which are the user's."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key
-            if key != "subnets":
+            if key not in ("subnets", "settings"):
                 yield from keys(inner)
     elif isinstance(value, list):
         for inner in value:

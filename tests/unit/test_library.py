@@ -176,3 +176,10 @@ def test_onnx_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"\x00\x01")
     (fault,) = faults(load_model, "net.onnx", tmp_path)
     assert fault.startswith(f"{tmp_path}/net.onnx: ")
+
+
+def test_a_scenario_without_a_platform_says_how_to_choose_one(tmp_path):
+    (tmp_path / "drone.yaml").write_text("name: drone\ntasks:\n- {name: t, model: gnmt, fps: 1}\n")
+    with pytest.raises(InputError) as caught:
+        compile(tmp_path / "drone.yaml")
+    assert caught.value.faults == ("scenario 'drone' names no platform of its own; choose one with -p or the key 'platform'",)

@@ -130,6 +130,38 @@ def test_faults_of_several_settings_come_together():
     assert [one.partition(": ")[0] for one in faults(*texts)] == [f"--set {texts[place]}" for place in (3, 1, 0, 2)]
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("patience", "mapper.patience"),
+        ("tasks.camera.fps", "scenario.tasks.camera.fps"),
+        ("load", "scenario.load"),
+        ("memory.peak_gb_per_s", "platform.memory.peak_gb_per_s"),
+        ("accelerators.ws0.tiles", "platform.accelerators.ws0.tiles"),
+        ("maper.alpha", "mapper"),
+        ("scenaro", "scenario"),
+    ],
+)
+def test_paths_without_a_room_are_completed(path, meant):
+    (found,) = faults(f"{path}=4")
+    assert found.endswith(f"; did you mean {meant!r}?")
+
+
+def test_what_was_given_can_be_written_and_given_again():
+    texts = ["scenario.tasks.gaze.fps=90", "mapper.limits=[1, .inf]", "platform.memory={peak_gb_per_s: 5}", "mapper.name=x"]
+    given = Settings.parse(texts).given(duration_s=0.5, load=None)
+    assert given == {
+        "scenario.tasks.gaze.fps": 90,
+        "platform.memory": {"peak_gb_per_s": 5},
+        "mapper.limits": [1, "inf"],
+        "mapper.name": "x",
+        "scenario.duration_s": 0.5,
+    }
+    model = rtsched.load_model("gnmt")
+    found = Settings.of({"scenario.tasks.gaze.model": model, "mapper.weights": np.array([0.5, 1])}).given()
+    assert found == {"scenario.tasks.gaze.model": "Model gnmt", "mapper.weights": [0.5, 1.0]}
+
+
 def test_no_value_is_set_twice():
     assert faults("scenario.load=1", "scenario.load=1") == ["--set scenario.load=1: is set twice"]
     assert faults("scenario.tasks.gaze.fps=3", "scenario.tasks.0.fps=4") == ["--set scenario.tasks.0.fps=4: is set twice"]

@@ -15,6 +15,7 @@ import rtsched
 from rtsched.cost.dataflow import DataflowCost
 from rtsched.errors import InputError
 from rtsched.interop.onnx import ImportedModel, UnknownOperator
+from rtsched.metrics import SCALARS
 from rtsched.platform.platform import Accelerator, Memory, Platform
 from rtsched.policies.roles import Dropper, Policy
 from rtsched.report.catalogue import describe, describe_import, listing
@@ -100,7 +101,8 @@ def outcome():
 def test_summary_of_vr_gaming(outcome):
     metrics = outcome.metrics
     lines = text_of(outcome.summary(), 100).splitlines()
-    assert lines[0] == f"vr_gaming on dream_4k_1ws2os, policy fcfs, load 1.5, seed 0: {seconds(outcome.end_ns)} simulated"
+    heading = f"vr_gaming on dream_4k_1ws2os, policy fcfs, load 1.5, seed 0: {seconds(outcome.end_ns)} simulated"
+    assert " ".join("\n".join(lines).partition("\n\n")[0].split()) == f"{heading}; with scenario.duration_s=1"
     row = next(line.split() for line in lines if line.startswith("hand "))
     met, late = metrics.status_counts[1, :2]
     assert row[:5] == ["hand", "hand_pose", str(metrics.released[1]), str(met), str(late)]
@@ -137,6 +139,34 @@ def test_partial_summary_says_so(outcome):
 class DropsOdd(Dropper):
     def drop(self, state):
         return np.flatnonzero(state.frame % 2)
+
+
+def test_deadlines_from_the_source_are_noted():
+    def summary_of(start):
+        tasks = [
+            once("root", "m", 1, deadline_ns=50, period_ns=100),
+            Task(name="child", model=chain("n", 2), parents=("root",), deadline_from=start),
+        ]
+        return text_of(summary(rtsched.run(problem_of(tasks, {"m": [[60]], "n": [[10]] * 2}, duration_s=1e-6))), 120)
+
+    note = "latency counts from the job's own release; the deadline of child from its root's"
+    assert note in summary_of("source").splitlines()
+    assert "latency counts" not in summary_of("trigger")
+
+
+def test_metrics_are_described():
+    text = text_of(describe("stp_jobs"))
+    assert text.startswith("stp_jobs  metric\nmean over counting jobs")
+    assert "add 0 to the sum and 1 to the denominator" in " ".join(text.split())
+    assert "better  more" in text
+    for one in SCALARS.values():
+        assert one.definition
+
+
+def test_signatures_are_no_descriptions():
+    text = text_of(describe("herald"))
+    assert "mapper  LeastCost: The pair whose next layer costs least first." in text
+    assert "**given" not in text
 
 
 def test_every_status_has_a_column_when_it_occurs():
@@ -268,12 +298,14 @@ def test_platforms_are_described(monkeypatch):
     assert "moves nothing; another number of tiles than before costs 1,500 ns; a layer on several tiles costs 20 ns" in words
     assert "a0           measured      4" in text
     assert "dataflow  OS output-stationary\n" in text
+    assert "MAESTRO" in text
     assert "measured  a0: times from rows in place\n" in text
     assert "element   2 bytes for a weight or an activation\n" in text
     assert "0.23 pJ per MAC, 0.386 pJ per register access, 4.28 pJ per buffer element, 46.0 pJ per byte of DRAM" in words
     monkeypatch.setattr(catalogue, "load_platform", lambda ref: Platform(name="p", accelerators=(tabled,), memory=Memory(peak_gb_per_s=8)))
     words = " ".join(text_of(catalogue._platform("p"), 120).split())
-    assert "of which it delivers 100 % to 1 or more layers; arbiter proportional: " in words
+    assert "of which it delivers 100 %; arbiter proportional: " in words
+    assert "MAESTRO" not in words
     assert "the shared L2 is no limit" in words
     assert "energy as measured; switches 46.0 pJ per byte" in words
     assert "dataflow WS" not in words
@@ -326,6 +358,8 @@ def test_settings_are_described(tmp_path, monkeypatch):
     text = text_of(describe("mine.py:Mine"))
     assert text.startswith("Mine  policy\n\nSomething.\n\nA list:\n\n- one\n- two\n\nA paragraph in two lines.\n\n")
     assert "waits   yes" in text
+    assert "mapper  Mine\n" in text
+    assert text.count("Something.") == 1
     assert [re.split(" {2,}", line) for line in text.splitlines() if line.startswith("mapper.")] == [
         ["mapper.alpha", "0.5", "-", "0 to 1", "strength"],
         ["mapper.window_ns", "1000000000", "ns", "at least 1", "length"],

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import random
 import re
@@ -51,6 +52,19 @@ def test_what_goes_in_comes_out(tmp_path_factory, problem, policy, seed, layers)
 @pytest.fixture(scope="module")
 def outcome():
     return rtsched.simulate("vr_gaming", policy="edf", duration_s=0.2, layers=True)
+
+
+def test_settings_come_back(tmp_path):
+    settings = {"scenario.tasks.gaze.fps": 90, "platform.memory.efficiency": [1.0, 0.8], "mapper.objective": "energy"}
+    outcome = rtsched.simulate("vr_gaming", policy="herald", duration_s=0.1, settings=settings)
+    outcome.save(tmp_path / "run.npz")
+    assert rtsched.load_outcome(tmp_path / "run.npz").provenance["settings"] == {**settings, "scenario.duration_s": 0.1}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, [[-math.inf]], {"a": math.nan}])
+def test_settings_that_json_does_not_have_are_refused(value, members, tmp_path):
+    provenance = {**json.loads(members["header.json"])["provenance"], "settings": {"scenario.load": value}}
+    assert "provenance" in refusal(packed(tmp_path / "bad.npz", changed_header(members, provenance=provenance)))
 
 
 @pytest.fixture(scope="module")

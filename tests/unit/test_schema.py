@@ -69,6 +69,15 @@ def test_every_reference_resolves_and_every_definition_is_used(what):
     assert names == set(made["$defs"])
 
 
+@pytest.mark.parametrize("what", MODELS)
+def test_every_key_is_described_in_words_of_the_file(what):
+    made = schema(what)
+    keys = {(owner, key): value for owner, one in {what: made, **made["$defs"]}.items() for key, value in one["properties"].items()}
+    assert [place for place, value in keys.items() if not value.get("description")] == []
+    texts = [value["description"] for value in (*keys.values(), made, *made["$defs"].values())]
+    assert [text for text in texts if "LAWS" in text] == []
+
+
 def test_bounds_and_descriptions():
     defs = schema("scenario")["$defs"]
     fps = defs["Task"]["properties"]["fps"]
