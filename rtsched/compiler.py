@@ -12,14 +12,14 @@ from rtsched.cost.model import Costs, LayerKey, LayerTable
 from rtsched.cost.table import TableCost
 from rtsched.errors import InputError
 from rtsched.library import load_model
-from rtsched.platform.platform import Platform
+from rtsched.platform.platform import Accelerator, Platform
 from rtsched.problem import COST_ROW, MAX_TIME_NS, Problem
 from rtsched.tasks import MAX_PART_NS, nearest_ns, task_arrays, task_faults
 from rtsched.workload.layer import LayerBase
 from rtsched.workload.model import Model
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["compile_problem", "round_up_ns"]
+__all__ = ["accelerator_costs", "compile_problem", "delivered_gb_per_s", "round_up_ns"]
 
 
 def round_up_ns(duration: np.ndarray) -> np.ndarray:
@@ -146,29 +146,16 @@ def _structure(models: Sequence[Model]) -> tuple[dict[str, Any], list[LayerKey],
 def _costs(platform: Platform, table: LayerTable) -> tuple[np.ndarray, dict[str, Any]]:
     """Cost rows of every layer on every option, and the hardware's arrays."""
     memory = platform.memory
-    alone = memory.peak_gb_per_s * memory.efficiency[0]
-    l2_bytes_per_ns = np.inf if memory.l2_gb_per_s is None else memory.l2_gb_per_s
     tiles = [one.tiles for one in platform.accelerators]
     option_first = np.concatenate([[0], np.cumsum(tiles)]).astype(np.int32)
-    ports = [min(alone, one.port_gb_per_s or alone) for one in platform.accelerators]
+    ports = [delivered_gb_per_s(platform, one)[0] for one in platform.accelerators]
     rows = np.zeros((len(table), int(option_first[-1])), dtype=COST_ROW)
     faults: list[str] = []
     for a, one in enumerate(platform.accelerators):
         try:
-            costs = one.cost.estimate(one.name, one.tiles, table, platform.energy)
+            rows[:, option_first[a] : option_first[a + 1]] = accelerator_costs(platform, one, table)[1]
         except InputError as error:
             faults.extend(fault for fault in error.faults if fault not in faults)
-            continue
-        part = rows[:, option_first[a] : option_first[a + 1]]
-        is_measured = isinstance(one.cost, TableCost)
-        found = _too_long(costs, table, one.name, ports[a], l2_bytes_per_ns)
-        if is_measured:
-            has_narrow_port = one.port_gb_per_s is not None and one.port_gb_per_s < alone
-            bound = "its port_gb_per_s" if has_narrow_port else "memory.peak_gb_per_s times efficiency[0]"
-            found += _too_greedy(costs, table, one.name, (("DRAM", ports[a], bound), ("L2", l2_bytes_per_ns, "memory.l2_gb_per_s")))
-        faults.extend(found)
-        if not found:
-            _fill(part, costs, ports[a], l2_bytes_per_ns, platform.sync_ns, is_measured)
     if not faults:
         faults = [
             f"layer {key.layer!r} of model {key.model!r} can run on no accelerator of platform {platform.name!r}"
@@ -184,10 +171,53 @@ def _costs(platform: Platform, table: LayerTable) -> tuple[np.ndarray, dict[str,
         "port_bytes_per_ns": np.array(ports),
         "idle_power_w": np.array([one.idle_power_w for one in platform.accelerators]),
         "peak_bytes_per_ns": memory.peak_gb_per_s,
-        "l2_bytes_per_ns": l2_bytes_per_ns,
+        "l2_bytes_per_ns": np.inf if memory.l2_gb_per_s is None else memory.l2_gb_per_s,
         "efficiency": np.array(memory.efficiency),
         "is_fair": memory.arbiter == "fair",
     }
+
+
+def accelerator_costs(platform: Platform, accelerator: Accelerator, table: LayerTable) -> tuple[Costs, np.ndarray]:
+    """Estimate what every layer costs on one accelerator of a platform, on 1..tiles of its tiles.
+
+    Parameters
+    ----------
+    platform : Platform
+    accelerator : Accelerator
+    table : LayerTable
+
+    Returns
+    -------
+    costs : Costs
+        As its cost model answers.
+    rows : ndarray of COST_ROW, shape (n_layers, tiles)
+
+    Raises
+    ------
+    InputError
+        The cost model cannot tell, or a layer asks for more bandwidth or time than there is; every fault at once.
+    """
+    costs = accelerator.cost.estimate(accelerator.name, accelerator.tiles, table, platform.energy)
+    bandwidths = delivered_gb_per_s(platform, accelerator)
+    is_measured = isinstance(accelerator.cost, TableCost)
+    faults = _too_long(costs, table, accelerator.name, *bandwidths)
+    if is_measured:
+        has_narrow_port = bandwidths[0] < platform.memory.peak_gb_per_s * platform.memory.efficiency[0]
+        bound = "its port_gb_per_s" if has_narrow_port else "memory.peak_gb_per_s times efficiency[0]"
+        limits = (("DRAM", bandwidths[0], bound), ("L2", bandwidths[1], "memory.l2_gb_per_s"))
+        faults += _too_greedy(costs, table, accelerator.name, limits)
+    if faults:
+        raise InputError(faults)
+    rows = np.zeros((len(table), accelerator.tiles), dtype=COST_ROW)
+    _fill(rows, costs, *bandwidths, platform.sync_ns, is_measured)
+    return costs, rows
+
+
+def delivered_gb_per_s(platform: Platform, accelerator: Accelerator) -> tuple[float, float]:
+    """Bandwidths of DRAM and of L2 that an accelerator can draw alone, 10^9 bytes per second; L2 inf where it is no limit."""
+    memory = platform.memory
+    alone = memory.peak_gb_per_s * memory.efficiency[0]
+    return min(alone, accelerator.port_gb_per_s or alone), np.inf if memory.l2_gb_per_s is None else memory.l2_gb_per_s
 
 
 def _fill(rows: np.ndarray, costs: Costs, port_bytes_per_ns: float, l2_bytes_per_ns: float, sync_ns: int, is_measured: bool) -> None:

@@ -5,6 +5,8 @@ Counts are elements and cycles, kept in double: exact up to 2^53, and without ov
 
 from libc.stdint cimport int64_t
 
+from rtsched._core.dataflows cimport Nest, Spent
+
 
 cdef enum Kind:
     # The order of rtsched.cost.model.KINDS. A measured layer has no shape and costs NaN.
@@ -21,16 +23,7 @@ cdef enum Kind:
 cdef enum Dataflow:
     DATAFLOW_WS = 0
     DATAFLOW_OS = 1
-
-cdef enum:
-    # The arrays. A unit is the part that is repeated along the output axis: 16 x 16 PEs (WS), 4 x 16 PEs (OS).
-    WS_CHANNELS = 16  # C axis of a WS unit, and its K axis
-    OS_COLUMNS = 4  # X axis of an OS unit
-    OS_CHANNELS = 16  # C axis of an OS unit
-    WS_UNIT_PES = WS_CHANNELS * WS_CHANNELS
-    OS_UNIT_PES = OS_COLUMNS * OS_CHANNELS
-    # Weights that one WS PE holds: half of a register file of 512 elements (Eyeriss has 0.5 kB per PE; assumed here).
-    WS_WEIGHTS_PER_PE = 256
+    DATAFLOW_RS = 2
 
 cdef enum:
     # Layers that stream. How often they read their inputs from the on-chip buffer (assumed).
@@ -80,38 +73,12 @@ cdef struct Hardware:
     int64_t element_bytes
 
 
-cdef struct Nest:
-    # A layer as a loop nest: `groups` x `count` times a stride-1-or-more convolution without further structure.
-    int64_t groups
-    int64_t count
-    int64_t weight_sets  # how many of the `count` repetitions have weights of their own
-    int64_t batch
-    int64_t k  # per group
-    int64_t c  # per group
-    int64_t yo
-    int64_t xo
-    int64_t r
-    int64_t s
-    int64_t stride_y
-    int64_t stride_x
-    bint is_flat  # outputs along xo have no neighbours: rows of a matrix
-
-
-cdef struct Spent:
-    double compute_cycles  # if the NoC were infinitely fast
-    double cycles
-    double accesses  # elements between the on-chip buffer and the PEs
-
-
 cdef struct Traffic:
     # All warm: resident inputs are on chip, resident outputs stay there.
     double dram_bytes
     double fetch_bytes  # resident inputs, which dram_bytes leaves out
     double keep_bytes  # resident outputs, which dram_bytes leaves out
 
-
-# One mapping of a nest: `along` outputs side by side on the spatial output axis, of each of `images` images.
-ctypedef Spent (*Mapping)(const Nest *nest, int64_t along, int64_t images, double noc) noexcept nogil
 
 cdef Nest loop_nest(const Layer *layer) noexcept nogil
 cdef Spent on_array(const Nest *nest, const Hardware *hardware) noexcept nogil

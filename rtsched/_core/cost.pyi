@@ -13,6 +13,7 @@ class Array:
         self,
         layers: NDArray[np.int64],
         cycles: NDArray[np.float64],
+        compute_cycles: NDArray[np.float64],
         accesses: NDArray[np.float64],
         traffic: NDArray[np.int64],
     ) -> None: ...

@@ -1,33 +1,29 @@
 """What layers cost on spatial accelerators: cycles, on-chip traffic and DRAM traffic in closed form.
 
-A layer becomes a loop nest (`loop_nest`); a dataflow is one small function that places the nest on its array (`Mapping`)
-and one that lists the mappings to choose from. Layers without multiply-accumulates stream (`streamed`). DRAM traffic
-depends on the buffer alone (`dram_traffic`).
+A layer becomes a loop nest (`loop_nest`), which a dataflow places on its array (`rtsched._core.dataflows`). Layers without
+multiply-accumulates stream (`streamed`). DRAM traffic depends on the buffer alone (`dram_traffic`).
 """
 
 from cython cimport final
 from libc.math cimport INFINITY, NAN, ceil
 from libc.stdint cimport int64_t
 
+from rtsched._core.dataflows cimport (
+    OS_UNIT_PES, RS_UNIT_PES, WS_UNIT_PES, Nest, Spent, best_output_stationary, best_row_stationary, best_weight_stationary, ceil_div,
+)
+
 LAYER_COLUMNS = (
     "kind", "batch", "k", "c", "y", "x", "r", "s", "stride_y", "stride_x", "yo", "xo", "groups", "count", "transposed",
     "pool_r", "pool_s", "pool_stride_y", "pool_stride_x", "po", "qo", "weights", "inputs", "outputs",
 )
-UNIT_PES = {"ws": WS_UNIT_PES, "os": OS_UNIT_PES}
+UNIT_PES = {"ws": WS_UNIT_PES, "os": OS_UNIT_PES, "rs": RS_UNIT_PES}
+
+cdef dict DATAFLOWS = {"ws": DATAFLOW_WS, "os": DATAFLOW_OS, "rs": DATAFLOW_RS}
 
 cdef enum:
     N_COLUMNS = sizeof(Layer) // sizeof(int64_t)
 
 cdef double EXACT = 9007199254740992.0  # 2^53: above, doubles skip integers
-
-
-cdef inline int64_t ceil_div(int64_t total, int64_t part) noexcept nogil:
-    return (total - 1) // part + 1
-
-
-cdef inline double span(int64_t outputs, int64_t stride, int64_t kernel) noexcept nogil:
-    # Inputs along one axis under `outputs` neighbouring windows; windows further apart than their width do not overlap.
-    return min(<double>(outputs - 1) * stride + kernel, <double>outputs * kernel)
 
 
 # ---- From a layer to a loop nest
@@ -57,135 +53,13 @@ cdef Nest loop_nest(const Layer *layer) noexcept nogil:
     return nest
 
 
-# ---- The best of many mappings
-
-cdef inline void take_better(Spent *best, Spent other) noexcept nogil:
-    if other.cycles < best.cycles or (other.cycles == best.cycles and other.accesses < best.accesses):
-        best[0] = other
-
-
-cdef inline int64_t fewest(int64_t total, int64_t parts) noexcept nogil:
-    # As many rounds as with `parts` at a time, but no idle ones in the last round beyond what must be.
-    return ceil_div(total, ceil_div(total, parts))
-
-
-cdef Spent best_use(Mapping mapping, const Nest *nest, int64_t extent, int64_t units, double noc) noexcept nogil:
-    # Fewest cycles, then fewest accesses, over every use of up to `units` units along an output axis of `extent`: a part
-    # of the axis, or all of it for several images at a time. Of the uses with equally many steps the smallest moves
-    # least, so only those are tried, widest first, until computation alone takes longer than the best.
-    cdef int64_t along = min(extent, units), images = min(nest.batch, units // extent)
-    cdef Spent best, candidate
-    best.compute_cycles = best.cycles = best.accesses = INFINITY
-    while images > 1:
-        images = fewest(nest.batch, images)
-        candidate = mapping(nest, extent, images, noc)
-        if candidate.compute_cycles > best.cycles:
-            return best
-        take_better(&best, candidate)
-        images -= 1
-    while along > 0:
-        along = fewest(extent, along)
-        candidate = mapping(nest, along, 1, noc)
-        if candidate.compute_cycles > best.cycles:
-            return best
-        take_better(&best, candidate)
-        along -= 1
-    return best
-
-
-# ---- Weight-stationary: 16 input by 16 output channels per unit, units along X
-
-cdef Spent weight_stationary(const Nest *nest, int64_t along, int64_t images, double noc) noexcept nogil:
-    # A block is 16 x 16 channels, whose weights stay while all outputs pass; a step is one tap after the other for
-    # `along` x `images` outputs. Weights of the next block are loaded meanwhile.
-    cdef double taps = <double>nest.r * nest.s
-    cdef double lanes = min(WS_CHANNELS, nest.c)
-    cdef double blocks = <double>ceil_div(nest.c, WS_CHANNELS) * ceil_div(nest.k, WS_CHANNELS)
-    cdef double block_weights = lanes * min(WS_CHANNELS, nest.k) * taps
-    cdef double steps = <double>ceil_div(nest.batch, images) * nest.yo * ceil_div(nest.xo, along)
-    cdef double passes = nest.groups * blocks * nest.count
-    # Whole rows of outputs leave most of their input rows in the array for the next row; parts of rows do not.
-    cdef int64_t fresh_rows = min(nest.r, nest.stride_y) if along >= nest.xo else nest.r
-    cdef double ingress = images * lanes * span(along, nest.stride_x, nest.s) * fresh_rows
-    cdef double loads = passes
-    cdef Spent spent
-    if taps > WS_WEIGHTS_PER_PE:
-        loads = passes * steps
-    elif blocks * taps <= WS_WEIGHTS_PER_PE:
-        loads = nest.groups * blocks * nest.weight_sets
-    spent.compute_cycles = passes * steps * taps
-    spent.accesses = passes * steps * ingress + loads * block_weights
-    spent.cycles = max(passes * steps * max(taps, ceil(ingress / noc)), ceil(spent.accesses / noc))
-    return spent
-
-
-cdef Spent best_weight_stationary(const Nest *nest, int64_t units, double noc) noexcept nogil:
-    cdef Spent best = best_use(weight_stationary, nest, nest.xo, units, noc)
-    cdef Nest folded
-    if nest.c < WS_CHANNELS and nest.r * nest.s > 1:
-        # Too few channels for the rows: every (channel, tap) is a row instead, as if the input were unfolded (im2col).
-        folded = nest[0]
-        folded.c, folded.r, folded.s = nest.c * nest.r * nest.s, 1, 1
-        take_better(&best, best_use(weight_stationary, &folded, nest.xo, units, noc))
-    return best
-
-
-# ---- Output-stationary: 4 output columns by 16 input channels per unit, units along Y
-
-cdef inline double window(const Nest *nest, int64_t along) noexcept nogil:
-    # Inputs of one channel under `along` rows by 4 columns of outputs.
-    return span(along, nest.stride_y, nest.r) * span(min(OS_COLUMNS, nest.xo), nest.stride_x, nest.s)
-
-
-cdef inline Spent output_steps(double steps, double taps, double ingress, double noc) noexcept nogil:
-    # Each step reads its inputs and weights afresh: outputs stay, everything else passes.
-    cdef Spent spent
-    spent.compute_cycles = steps * taps
-    spent.cycles = steps * max(taps, ceil(ingress / noc))
-    spent.accesses = steps * ingress
-    return spent
-
-
-cdef inline double output_tiles(const Nest *nest, int64_t along, int64_t images) noexcept nogil:
-    return <double>ceil_div(nest.batch, images) * ceil_div(nest.yo, along) * ceil_div(nest.xo, OS_COLUMNS) * nest.count
-
-
-cdef Spent output_stationary(const Nest *nest, int64_t along, int64_t images, double noc) noexcept nogil:
-    # A step is one output channel and 16 input channels, which the array adds up.
-    cdef double taps = <double>nest.r * nest.s
-    cdef double lanes = min(OS_CHANNELS, nest.c)
-    cdef double steps = output_tiles(nest, along, images) * nest.groups * nest.k * ceil_div(nest.c, OS_CHANNELS)
-    return output_steps(steps, taps, lanes * (images * window(nest, along) + taps), noc)
-
-
-cdef Spent output_stationary_lanes(const Nest *nest, int64_t along, int64_t images, double noc) noexcept nogil:
-    # A step is 16 output channels, of all groups in turn, and each PE adds up its group's inputs by itself.
-    cdef double taps = <double>nest.c * nest.r * nest.s
-    cdef int64_t channels = nest.groups * nest.k
-    cdef int64_t lanes = min(OS_CHANNELS, channels)
-    # A step that begins inside a group may reach one group further; that is not counted.
-    cdef double planes = <double>nest.c * ceil_div(lanes, nest.k)
-    cdef double steps = output_tiles(nest, along, images) * ceil_div(channels, OS_CHANNELS)
-    return output_steps(steps, taps, planes * images * window(nest, along) + lanes * taps, noc)
-
-
-cdef Spent best_output_stationary(const Nest *nest, int64_t units, double noc) noexcept nogil:
-    cdef Nest placed = nest[0]
-    cdef Spent best
-    if nest.is_flat:
-        placed.yo, placed.xo = ceil_div(nest.xo, OS_COLUMNS), min(OS_COLUMNS, nest.xo)
-    best = best_use(output_stationary, &placed, placed.yo, units, noc)
-    if nest.c < OS_CHANNELS:
-        # Too few channels to add up, as in depthwise layers: the axis holds output channels instead.
-        take_better(&best, best_use(output_stationary_lanes, &placed, placed.yo, units, noc))
-    return best
-
-
 # ---- Any layer
 
 cdef Spent on_array(const Nest *nest, const Hardware *hardware) noexcept nogil:
     if hardware.dataflow == DATAFLOW_WS:
         return best_weight_stationary(nest, hardware.pes // WS_UNIT_PES, hardware.noc_elements_per_cycle)
+    if hardware.dataflow == DATAFLOW_RS:
+        return best_row_stationary(nest, hardware.pes // RS_UNIT_PES, hardware.noc_elements_per_cycle)
     return best_output_stationary(nest, hardware.pes // OS_UNIT_PES, hardware.noc_elements_per_cycle)
 
 
@@ -252,7 +126,7 @@ cdef class Array:
 
     Parameters
     ----------
-    dataflow : {'ws', 'os'}
+    dataflow : {'ws', 'os', 'rs'}
     pes : int
         Processing elements, at least ``UNIT_PES[dataflow]``.
     noc_elements_per_cycle : int
@@ -272,13 +146,15 @@ cdef class Array:
                 f"must be at least {UNIT_PES[dataflow]} PEs, 1 element per cycle, {TENSOR_PART} bytes of buffer and 1 byte per element,"
                 f" got {pes}, {noc_elements_per_cycle}, {sram_bytes} and {element_bytes}"
             )
-        self.hardware.dataflow = DATAFLOW_WS if dataflow == "ws" else DATAFLOW_OS
+        self.hardware.dataflow = DATAFLOWS[dataflow]
         self.hardware.pes = pes
         self.hardware.noc_elements_per_cycle = noc_elements_per_cycle
         self.hardware.sram_bytes = sram_bytes
         self.hardware.element_bytes = element_bytes
 
-    def estimate(self, const int64_t[:, ::1] layers, double[:] cycles, double[:] accesses, int64_t[:, :] traffic):
+    def estimate(
+        self, const int64_t[:, ::1] layers, double[:] cycles, double[:] compute_cycles, double[:] accesses, int64_t[:, :] traffic
+    ):
         """Fill in what each layer costs.
 
         Parameters
@@ -287,6 +163,8 @@ cdef class Array:
             Columns in the order of `LAYER_COLUMNS`, as in `rtsched.cost.model.LayerTable`.
         cycles : ndarray of float64, shape (n,)
             Written: whole cycles. NaN for a measured layer; infinite where cycles, accesses or bytes exceed 2^53.
+        compute_cycles : ndarray of float64, shape (n,)
+            Written: cycles that the same mapping would take if the NoC were infinitely fast; NaN where `cycles` is not finite.
         accesses : ndarray of float64, shape (n,)
             Written: elements moved between the on-chip buffer and the PEs.
         traffic : ndarray of int64, shape (n, 3)
@@ -301,12 +179,13 @@ cdef class Array:
         cdef const Layer *layer
         cdef Spent spent
         cdef Traffic moved
-        if layers.shape[1] != N_COLUMNS or cycles.shape[0] != n or accesses.shape[0] != n or traffic.shape[0] != n or traffic.shape[1] != 3:
-            raise ValueError(f"expected {n} layers of {N_COLUMNS} columns and outputs of shape ({n},), ({n},) and ({n}, 3)")
+        cdef bint is_sized = cycles.shape[0] == compute_cycles.shape[0] == accesses.shape[0] == traffic.shape[0] == n
+        if layers.shape[1] != N_COLUMNS or not is_sized or traffic.shape[1] != 3:
+            raise ValueError(f"expected {n} layers of {N_COLUMNS} columns and outputs of shape ({n},), ({n},), ({n},) and ({n}, 3)")
         with nogil:
             for i in range(n):
                 layer = <const Layer *>&layers[i, 0]
-                cycles[i] = accesses[i] = NAN
+                cycles[i] = compute_cycles[i] = accesses[i] = NAN
                 traffic[i, 0] = traffic[i, 1] = traffic[i, 2] = 0
                 if layer.kind == KIND_MEASURED:
                     continue
@@ -315,7 +194,7 @@ cdef class Array:
                 if max(spent.cycles, spent.accesses, moved.dram_bytes, moved.fetch_bytes, moved.keep_bytes) > EXACT:
                     cycles[i] = INFINITY
                     continue
-                cycles[i], accesses[i] = spent.cycles, spent.accesses
+                cycles[i], compute_cycles[i], accesses[i] = spent.cycles, spent.compute_cycles, spent.accesses
                 traffic[i, 0], traffic[i, 1], traffic[i, 2] = (
                     <int64_t>moved.dram_bytes, <int64_t>moved.fetch_bytes, <int64_t>moved.keep_bytes
                 )

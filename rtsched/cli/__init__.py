@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from rtsched._version import __version__
-from rtsched.cli import catalogue, check, compare, import_costs, importing, run, schema
+from rtsched.cli import catalogue, check, compare, import_costs, importing, roofline, run, schema
 from rtsched.cli._program import INTERRUPTED, Program, complain
 
 __all__ = ["app", "main"]
@@ -71,6 +71,7 @@ app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=check.EPILOG)(check.check)
 app.command("list")(catalogue.list_)
 app.command(epilog=catalogue.SHOW_EPILOG)(catalogue.show)
+app.command(epilog=roofline.EPILOG)(roofline.roofline)
 importing.app.add_typer(import_costs.app)
 app.add_typer(importing.app, name="import")
 app.command(epilog=schema.EPILOG)(schema.schema)

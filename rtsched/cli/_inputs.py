@@ -23,6 +23,7 @@ __all__ = [
     "SettingsOption",
     "Workload",
     "check_outputs",
+    "input_files",
 ]
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A built-in name, a YAML file, or package:NAME/path/inside.")]
@@ -75,7 +76,6 @@ class Workload:
         changes: Mapping[str, float | None],
         settings: Sequence[str] | None = None,
     ) -> None:
-        from rtsched.library import YAML
         from rtsched.overrides import Settings
         from rtsched.run import compile
 
@@ -84,7 +84,7 @@ class Workload:
         self.roles = wanted.roles
         self.settings = wanted.given(**changes)
         own = self.problem.scenario.platform if platform is None and self.problem is not None else platform
-        self.files = {place: what for ref, what in ((scenario, "the scenario"), (own, "the platform")) for place in _places(ref, YAML)}
+        self.files = input_files({scenario: "the scenario"} | ({} if own is None else {own: "the platform"}))
         if self.problem is not None:
             self.files |= {**_tables(self.problem), **_series(self.problem.scenario)}
 
@@ -136,6 +136,13 @@ def check_outputs(faults: FaultList, outputs: Mapping[str, str | None], inputs: 
             written[place] = option
 
 
+def input_files(references: Mapping[str, str]) -> dict[str, str]:
+    """Real paths of the files that references mean, so far as they mean files, to what they are."""
+    from rtsched.library import YAML
+
+    return {place: what for ref, what in references.items() for place in _places(ref, (*YAML, ".onnx"))}
+
+
 def _tables(problem: Problem) -> dict[str, str]:
     """The real paths of the cost tables."""
     from rtsched.cost.table import TableCost
@@ -155,12 +162,12 @@ def _series(scenario: Scenario) -> dict[str, str]:
     return {series.path: what for what, series in found.items() if series is not None and series.path}
 
 
-def _places(ref: str | None, suffixes: tuple[str, ...]) -> list[str]:
+def _places(ref: str, suffixes: tuple[str, ...]) -> list[str]:
     """The real path of the file that a reference means, if it means one."""
     from rtsched.library import locate
 
     try:
-        path = None if ref is None else locate(ref, suffixes)
+        path = locate(ref, suffixes)
         return [] if path is None else [os.path.realpath(path)]
     except (InputError, ValueError):  # reported by the loader
         return []

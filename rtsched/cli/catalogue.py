@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from rtsched.cli._inputs import check_outputs, input_files
+from rtsched.errors import FaultList, InputError
+
 __all__ = ["SHOW_EPILOG", "list_", "show"]
 
 LISTING_COLUMNS = 1_000
@@ -17,6 +20,7 @@ Examples:
   rtsched show vr_gaming
   rtsched show boards/board.yaml
   rtsched show mine.py:LeastLaxity
+  rtsched show fbnet_c -p dream_4k_2ws --accelerator ws1
   rtsched show package:onnx/backend/test/data/light/light_resnet50.onnx"""
 
 
@@ -50,13 +54,44 @@ def show(
             metavar="NAME", help="A name that 'rtsched list' shows, a YAML or ONNX file, package:NAME/path/inside, or FILE.py:POLICY."
         ),
     ],
+    platform: Annotated[
+        str | None, typer.Option("-p", "--platform", metavar="PLATFORM", help="Of a model: cost every layer on an accelerator of it.")
+    ] = None,
+    accelerator: Annotated[str | None, typer.Option(metavar="NAME", help="With -p: which one.  [default: the first]")] = None,
+    tiles: Annotated[int | None, typer.Option(metavar="N", help="With -p: how many of its tiles run a layer.  [default: 1]")] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With -p: write the costs as JSON; - for standard output, in place of the table.")
+    ] = None,
 ) -> None:
     """Explain a scenario, platform, policy, model or metric.
 
     Of a scenario the tasks are shown, of a platform the accelerators, of a policy the roles and their settings, of a model the
-    kinds of layers.
+    kinds of layers; with -p what each layer costs on an accelerator, and what bounds it.
     """
     from rtsched.report.catalogue import describe
     from rtsched.report.console import console
 
+    if platform is not None:
+        _show_layers(name, platform, accelerator, 1 if tiles is None else tiles, json)
+        return
+    alone = {"--accelerator": accelerator, "--tiles": tiles, "--json": json}
+    if given := [option for option, value in alone.items() if value is not None]:
+        raise InputError([f"{option}: needs -p PLATFORM, and a model to cost" for option in given])
     console().print(describe(name))
+
+
+def _show_layers(model: str, platform: str, accelerator: str | None, tiles: int, json: str | None) -> None:
+    from rtsched.layer_costs import layer_costs
+    from rtsched.report import files
+    from rtsched.report.console import console
+    from rtsched.report.layers import describe_layers, layers_to_json
+
+    faults = FaultList()
+    found = faults.of(layer_costs, model, platform, accelerator, tiles)
+    check_outputs(faults, {"--json": json}, input_files({model: "the model", platform: "the platform"}))
+    faults.report()
+    assert found is not None
+    if json is not None:
+        files.write(json, [layers_to_json(found)])
+    if json != files.STDOUT:
+        console().print(describe_layers(found))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rtsched._core.cost import LAYER_COLUMNS, UNIT_PES, Array
-from rtsched.cost.model import ENERGY_COMPONENTS, KINDS, Costs, Energy, LayerTable
+from rtsched.cost.model import ENERGY_COMPONENTS, KINDS, LIMITS, Costs, Energy, LayerTable
 from rtsched.errors import InputError
 
 __all__ = ["DataflowCost"]
@@ -27,11 +27,11 @@ class DataflowCost(BaseModel):
     ----------
     model : {'dataflow'}
         Selects this cost model.
-    dataflow : {'ws', 'os'}
-        Weight-stationary as NVDLA, or output-stationary as ShiDianNao.
+    dataflow : {'ws', 'os', 'rs'}
+        Weight-stationary as NVDLA, output-stationary as ShiDianNao, or row-stationary as Eyeriss.
     pes : int
         Processing elements, one multiply-accumulate (MAC) per cycle each; those beyond a multiple of 256 ('ws') or 64
-        ('os') idle.
+        ('os', 'rs') idle.
     clock_mhz : float
         Of the array and the NoC.
     sram_kib : int
@@ -55,16 +55,26 @@ class DataflowCost(BaseModel):
       ``steps = K (Yo/n) (Xo/4) (C/16)``, each R S cycles long, each reading
       ``min(16, C) (R + min(n, Yo) - 1) (S + min(4, Xo) - 1)`` inputs and min(16, C) R S weights. With C < 16, and so in
       depthwise layers, the channel axis may hold 16 output channels instead:
-      ``steps = (K/16) (Yo/n) (Xo/4)``, each C R S cycles long.
+      ``steps = (K/16) (Yo/n) (Xo/4)``, each C R S cycles long. Where weights are not shared among the outputs of an image
+      (gemm, recurrent, and convolutions with one output) every PE may hold an output of its own, as ShiDianNao's classifier
+      layers do ([3]_, section 7.3): ``steps = M (K/(64 n))``, each C R S cycles long, each reading C R S inputs, which go to
+      all PEs, and min(64 n, K) C R S weights.
+    - RS: a unit is 4 kernel rows by 16 output columns, n <= P // 64 units take output channels.
+      ``steps = Yo (Xo/16) (C/4) (K/n)``, each min(4, C) S (R/4) cycles long, each reading
+      ``min(4, C) R (min(16, Xo) + S - 1)`` inputs and min(n, K) min(4, C) R S weights. PEs that this leaves idle are filled
+      as Eyeriss replicates its sets ([4]_, section V-B): with R <= 2, 4 // R input channels share the rows of a unit and
+      are added up there; with Xo <= 8, 16 // Xo output channels share its columns; units beyond K take further output rows.
+      Groups stand side by side as output channels do, each with inputs of its own; the channels of a group are too few to
+      use the C axis in depthwise layers.
 
     ``cycles = steps * max(step, ingress / W)``, for WS at least all traffic / W. The mapping is the one with the fewest
     cycles, then the least traffic, among these and over all n, so that more PEs are never slower. Beyond the plain case:
 
     - stride: windows are as far apart as it says, and only the inputs under them are read (h = min(R, stride));
-    - groups run one after the other; batch: images side by side where units are left over, else one after the other;
+    - groups run one after the other (WS, OS); batch: images side by side where units are left over, else one after the other;
     - transposed: stride x stride output phases are as many output channels of a convolution with 1/stride of the taps
       over the inputs, so zeros that were stuffed in cost nothing;
-    - gemm: rows take the spatial output axis (X for WS, Y x X for OS), repetitions run one after the other;
+    - gemm: rows take the spatial output axis (X for WS and RS, Y x X for OS), repetitions run one after the other;
     - recurrent: one gemm per step and direction; weights that fit the array's registers (WS, 256 per PE) are loaded once;
     - elementwise, pool, norm, softmax, embedding stream at W elements per cycle each way, norm twice over its inputs
       (statistics, scaling), softmax three times (maximum, sum, quotient); one operation per PE and cycle, R S per pooled
@@ -82,11 +92,11 @@ class DataflowCost(BaseModel):
     **Energy.** 'mac': each MAC with its three register accesses (two reads, one accumulation). 'sram': each element that
     crosses the NoC, inputs and weights per step and outputs once. 'dram': `dram_bytes`. 'l2' is 0: these accelerators share DRAM only.
 
-    **Sources.** The closed forms are those of MAESTRO's cost model [1]_ for an NVDLA-like [2]_ and a ShiDianNao-like [3]_
-    mapping. Register and pass counts are assumptions (named in ``_core/cost.pxd``).
+    **Sources.** The closed forms are those of MAESTRO's cost model [1]_ for an NVDLA-like [2]_, a ShiDianNao-like [3]_ and an
+    Eyeriss-like [4]_ mapping. Register and pass counts are assumptions (named in ``_core/dataflows.pxd`` and ``_core/cost.pxd``).
 
-    **Limits.** Partial sums of WS are free. Dilation costs no extra inputs. A gemm of one row uses one row of the
-    array, so a fully connected layer on OS runs at 16 MACs per cycle. Operations without MACs cost no 'mac' energy. A
+    **Limits.** Partial sums of WS and RS are free. Dilation costs no extra inputs. OS and RS read the weights of a step anew
+    for every step, and the NoC limits a gemm of one row on them to W MACs per cycle. Operations without MACs cost no 'mac' energy. A
     concatenation or slice changes a tensor's size, so its consumer may disagree with its producers about what stays; the
     second operand of a skip connection is assumed to wait on chip.
 
@@ -95,12 +105,14 @@ class DataflowCost(BaseModel):
     .. [1] Kwon et al., "Understanding Reuse, Performance, and Hardware Cost of DNN Dataflows", MICRO 2019.
     .. [2] NVIDIA, "NVDLA Primer", 2017, http://nvdla.org.
     .. [3] Du et al., "ShiDianNao: Shifting Vision Processing Closer to the Sensor", ISCA 2015.
+    .. [4] Chen, Emer and Sze, "Eyeriss: A Spatial Architecture for Energy-Efficient Dataflow for Convolutional Neural
+       Networks", ISCA 2016.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: Literal["dataflow"] = "dataflow"
-    dataflow: Literal["ws", "os"]
+    dataflow: Literal["ws", "os", "rs"]
     pes: Annotated[int, Field(ge=1, le=2**24, strict=True)]
     clock_mhz: Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)]
     sram_kib: Annotated[int, Field(ge=1, le=2**30, strict=True)]
@@ -141,10 +153,10 @@ class DataflowCost(BaseModel):
         )
         n = len(layers)
         columns = np.stack([getattr(layers, name) for name in LAYER_COLUMNS], axis=1, dtype=np.int64)
-        cycles, accesses = np.empty((2, n, tiles))
+        cycles, compute_cycles, accesses = np.empty((3, n, tiles))
         traffic_bytes = np.empty((n, tiles, 3), dtype=np.int64)
         for part, array in enumerate(arrays):
-            array.estimate(columns, cycles[:, part], accesses[:, part], traffic_bytes[:, part])
+            array.estimate(columns, cycles[:, part], compute_cycles[:, part], accesses[:, part], traffic_bytes[:, part])
         refuse(accelerator, layers, np.isinf(cycles.max(axis=1, initial=0.0)), "is too large: more than 2^53 cycles, accesses or bytes")
         return Costs(
             compute_ns=cycles * 1000.0 / self.clock_mhz,
@@ -153,6 +165,9 @@ class DataflowCost(BaseModel):
             fetch_bytes=np.ascontiguousarray(traffic_bytes[..., 1]),
             keep_bytes=np.ascontiguousarray(traffic_bytes[..., 2]),
             energy_j=_energy_j(energy, layers.macs, accesses, traffic_bytes[..., 0]),
+            cycles=cycles,
+            limit=np.where(cycles > compute_cycles, LIMITS.index("noc"), LIMITS.index("compute")).astype(np.int8),
+            peak_macs_per_ns=np.array([self.pes * part // tiles * self.clock_mhz / 1000.0 for part in range(1, tiles + 1)]),
         )
 
     def _part(self, accelerator: str, part: int, tiles: int) -> Array:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rtsched.errors import InputError
 from rtsched.workload.layer import Conv, Elementwise, Gemm, LayerBase, Pool, Recurrent
 
-__all__ = ["ENERGY_COMPONENTS", "KINDS", "CostModel", "Costs", "Energy", "LayerKey", "LayerTable"]
+__all__ = ["ENERGY_COMPONENTS", "KINDS", "LIMITS", "CostModel", "Costs", "Energy", "LayerKey", "LayerTable"]
 
 KINDS = ("conv", "gemm", "recurrent", "pool", "elementwise", "norm", "softmax", "embedding", "measured")
 """Layer kinds; a layer's code in `LayerTable.kind` is its index here."""
@@ -26,6 +26,9 @@ MAX_SIZE = 2**63 - 1
 
 ENERGY_COMPONENTS = ("mac", "sram", "l2", "dram")
 """Components that a cost model answers for; switch and idle energy are the engine's."""
+
+LIMITS = ("compute", "noc", "start-up")
+"""What takes the time when memory is infinitely fast: the array, what feeds it, or what a layer costs before it begins."""
 
 
 class Energy(BaseModel):
@@ -202,6 +205,12 @@ class Costs:
         Output activations that stay on chip: written to DRAM when another job displaces them.
     energy_j : ndarray of float64, shape (n_layers, tiles, 4)
         By `ENERGY_COMPONENTS`.
+    cycles : ndarray of float64, shape (n_layers, tiles), optional
+        Clock cycles of `compute_ns`; NaN where the layer cannot run. None where the model knows of no clock.
+    limit : ndarray of int8, shape (n_layers, tiles), optional
+        What most of `compute_ns` goes to, as an index into `LIMITS`. None where the model does not know.
+    peak_macs_per_ns : ndarray of float64, shape (tiles,), optional
+        Multiply-accumulates that 1..tiles tiles can do at most. None where the model does not know.
     """
 
     compute_ns: np.ndarray
@@ -210,6 +219,9 @@ class Costs:
     fetch_bytes: np.ndarray
     keep_bytes: np.ndarray
     energy_j: np.ndarray
+    cycles: np.ndarray | None = None
+    limit: np.ndarray | None = None
+    peak_macs_per_ns: np.ndarray | None = None
 
 
 class CostModel(Protocol):

@@ -28,7 +28,7 @@ from rtsched.workload.model import Model, Subnet
 
 __all__ = ["describe", "describe_costs", "describe_import", "listing"]
 
-DATAFLOWS = {"ws": "weight-stationary", "os": "output-stationary"}
+DATAFLOWS = {"ws": "weight-stationary", "os": "output-stationary", "rs": "row-stationary"}
 
 
 def listing(what: str | None = None) -> RenderableType:

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-WS_UNIT, OS_UNIT = 16 * 16, 4 * 16
+WS_UNIT, OS_UNIT, RS_UNIT = 16 * 16, 4 * 16, 4 * 16
 WS_WEIGHTS_PER_PE = 256
 PASSES = {"norm": 2, "softmax": 3}
 
@@ -18,7 +18,7 @@ def estimate(kind, layer, hardware):
     element_bytes.
     """
     if kind in ("conv", "gemm", "recurrent"):
-        maps = {"ws": weight_stationary, "os": output_stationary}[hardware.dataflow]
+        maps = {"ws": weight_stationary, "os": output_stationary, "rs": row_stationary}[hardware.dataflow]
         cycles, accesses = min(maps(nest(kind, layer), hardware))
         accesses += layer.outputs
     else:
@@ -87,6 +87,8 @@ def weight_stationary_maps(n, hardware):
 
 
 def output_stationary(n, hardware):
+    if n.is_flat or n.yo == n.xo == 1:
+        yield from one_output_per_pe(n, hardware)
     if n.is_flat:
         n.yo, n.xo = ceil_div(n.xo, 4), min(4, n.xo)
     for along, images in uses(n.yo, n.batch, hardware.pes // OS_UNIT):
@@ -101,6 +103,27 @@ def output_stationary(n, hardware):
             steps, taps = tiles * ceil_div(channels, 16), n.c * n.r * n.s
             ingress = n.c * ceil_div(lanes, n.k) * window + lanes * taps
             yield steps * max(taps, ceil_div(ingress, hardware.noc)), steps * ingress
+
+
+def one_output_per_pe(n, hardware):
+    taps = n.c * n.r * n.s
+    for units in range(1, hardware.pes // OS_UNIT + 1):
+        steps = n.groups * n.count * n.batch * n.yo * n.xo * ceil_div(n.k, units * OS_UNIT)
+        ingress = taps + min(n.k, units * OS_UNIT) * taps
+        yield steps * max(taps, ceil_div(ingress, hardware.noc)), steps * ingress
+
+
+def row_stationary(n, hardware):
+    channels, columns, lanes = n.groups * n.k, min(16, n.xo), min(4, n.c)
+    places = hardware.pes // RS_UNIT * (16 // columns)
+    # An input row of one image is read once for all output rows under which it lies.
+    input_rows = [{(image, y * n.stride_y + tap) for tap in range(n.r)} for image in range(n.batch) for y in range(n.yo)]
+    for along, rows in uses(channels, n.batch * n.yo, places):
+        steps = n.count * ceil_div(len(input_rows), rows) * ceil_div(n.xo, columns) * ceil_div(n.c, 4) * ceil_div(channels, along)
+        cycles = ceil_div(lanes, max(1, 4 // n.r)) * n.s * ceil_div(n.r, 4)
+        under = len(set().union(*input_rows[:rows])) * inputs_under(columns, n.stride_x, n.s)
+        ingress = lanes * ceil_div(along, n.k) * under + along * lanes * n.r * n.s
+        yield steps * max(cycles, ceil_div(ingress, hardware.noc)), steps * ingress
 
 
 def stream(kind, layer, hardware):

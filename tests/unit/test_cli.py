@@ -19,7 +19,16 @@ def test_without_a_command_there_is_help(arguments):
     assert result.exit_code == 0
     assert result.stderr == ""
     assert result.stdout.startswith("Usage: rtsched [OPTIONS] COMMAND")
-    assert re.findall(r"^  (\w+)  ", result.stdout, flags=re.MULTILINE) == ["run", "compare", "check", "list", "show", "schema", "import"]
+    assert re.findall(r"^  (\w+)  ", result.stdout, flags=re.MULTILINE) == [
+        "run",
+        "compare",
+        "check",
+        "list",
+        "show",
+        "roofline",
+        "schema",
+        "import",
+    ]
     assert "completion" not in result.stdout
 
 
@@ -31,6 +40,7 @@ def test_without_a_command_there_is_help(arguments):
         ("check",),
         ("list",),
         ("show",),
+        ("roofline",),
         ("schema",),
         ("import",),
         ("import", "onnx"),

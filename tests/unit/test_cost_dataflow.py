@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from rtsched._core.cost import LAYER_COLUMNS, Array
 from rtsched.cost.dataflow import DataflowCost
-from rtsched.cost.model import Energy, LayerKey, LayerTable
+from rtsched.cost.model import LIMITS, Energy, LayerKey, LayerTable
 from rtsched.errors import InputError
 from rtsched.workload.layer import Conv, Elementwise, Embedding, Gemm, Measured, Norm, Pool, Recurrent, Softmax
 
@@ -37,7 +37,7 @@ def conv(k, c, size, kernel, **changes):
     return Conv(name="conv", out_channels=k, in_channels=c, size=size, kernel=kernel, **changes)
 
 
-WS, OS = array("ws"), array("os")
+WS, OS, RS = array("ws"), array("os"), array("rs")
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,13 @@ WS, OS = array("ws"), array("os")
         (conv(20, 20, 16, 3, padding=1, groups=10), 10 * 16 * 2 * 2, 2 * 4 * 18),
         # 15 channels still have something to gain.
         (conv(16, 15, 16, 3, padding=1), 16 * 2 * 9, 4 * 15 * 9),
-        # One row uses one of the units; 300 rows fill them.
-        (Gemm(name="fc", m=1, n=1000, k=512), 63 * 32, 1000 * 32),
+        # One row uses one of the units of WS; 300 rows fill them. On OS each PE has an output: 1000 weights and an input per cycle.
+        (Gemm(name="fc", m=1, n=1000, k=512), 63 * 32, 1001),
         (Gemm(name="fc", m=300, n=64, k=64), 4 * 4 * 38, None),
         (Gemm(name="qk", m=16, n=16, k=16, count=12, has_weights=False), 12 * 2, 12 * 16),
-        (Recurrent(name="lstm", input_size=16, hidden_size=16, steps=10), 10 * 2 * 4, 10 * 64 * 2),
+        (Recurrent(name="lstm", input_size=16, hidden_size=16, steps=10), 10 * 2 * 4, 10 * 32),
+        # A kernel as large as the image is a fully connected layer too: 64 outputs, 64 x 4 cycles each.
+        (conv(64, 64, 2, 2), None, 64 * 4),
         # 512 elements per cycle; reading is the busier direction, except that softmax reads three times, norm twice.
         (Elementwise(name="add", elements=5120, operands=2), 20, 20),
         (Softmax(name="softmax", elements=5120), 30, 30),
@@ -84,9 +86,62 @@ WS, OS = array("ws"), array("os")
     ],
 )
 def test_cycles_by_hand(layer, ws, os):
-    assert cycles(WS, layer) == ws
+    if ws is not None:
+        assert cycles(WS, layer) == ws
     if os is not None:
         assert cycles(OS, layer) == os
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        # A step is one row of at most 16 columns, 4 input channels and 32 output channels: 4 x 3 cycles for 3 columns of taps.
+        (conv(64, 32, 14, 3, padding=1), 14 * 8 * 2 * 12),
+        (conv(32, 16, 32, 3, padding=1), 32 * 2 * 4 * 12),
+        # Kernels of one row: four input channels side by side. 16 output channels leave units for a second row.
+        (conv(16, 16, 28, 1), 14 * 2 * 4 * 1),
+        # Kernels of two rows: two and two.
+        (conv(32, 16, 16, 2), 15 * 4 * 2 * 2),
+        # Kernels of five rows take two passes.
+        (conv(32, 4, 20, 5, padding=2), 20 * 2 * 40),
+        # Two rows at stride 2 need 5 rows of 33 inputs; computing takes longer.
+        (conv(16, 16, 56, 3, stride=2, padding=1), 14 * 2 * 4 * 12),
+        (conv(16, 3, 32, 3, padding=1), 16 * 2 * 9),
+        # 8 columns: twice as many output channels or rows, here 4 rows.
+        (conv(16, 16, 8, 3, padding=1), 2 * 4 * 12),
+        # Depthwise: one channel per unit, 3 cycles for the taps, 4 for 32 x (3 x 18 + 9) elements.
+        (conv(32, 32, 16, 3, padding=1, groups=32), 16 * 4),
+        (conv(64, 64, 14, 3, padding=1, groups=2), 14 * 8 * 2 * 12),
+        # All 16 rows of eight images at once: 16 channels x 16 rows x 2 columns on 512 columns.
+        (conv(16, 16, (2, 2), 1, batch=8), 4),
+        # Stride 2, 4 x 4 taps: 64 output channels with 2 x 2 taps over 8 x 8 inputs, all of them on 32 units of two.
+        (conv(16, 16, 8, 4, stride=2, padding=1, transposed=True), 8 * 4 * 2 * 2),
+        # One row: 512 columns hold outputs, and the NoC brings them 512 weights per cycle.
+        (Gemm(name="fc", m=1, n=1000, k=512), 128 * 2 * 4),
+        (Gemm(name="fc", m=300, n=64, k=64), 19 * 2 * 16),
+        (Gemm(name="qk", m=16, n=16, k=16, count=12, has_weights=False), 12 * 4),
+        (Recurrent(name="lstm", input_size=16, hidden_size=16, steps=10), 10 * 8),
+        (Elementwise(name="add", elements=5120, operands=2), 20),
+    ],
+)
+def test_row_stationary_cycles_by_hand(layer, expected):
+    assert cycles(RS, layer) == expected
+
+
+@pytest.mark.parametrize(
+    ("layer", "is_noc"),
+    [(conv(64, 32, 14, 3, padding=1), False), (conv(32, 32, 16, 3, padding=1, groups=32), True), (Softmax(name="s", elements=9900), True)],
+)
+def test_what_limits_a_layer(layer, is_noc):
+    costs = estimate(RS, layer)
+    assert LIMITS[costs.limit[0, 0]] == ("noc" if is_noc else "compute")
+    assert costs.cycles[0, 0] == costs.compute_ns[0, 0]
+
+
+def test_tiles_have_their_part_of_the_peak():
+    costs = estimate(array("ws", pes=2050, clock_mhz=500.0), Softmax(name="s", elements=99), tiles=4)
+    assert costs.peak_macs_per_ns.tolist() == [256, 512.5, 768.5, 1025]
+    assert (costs.compute_ns == costs.cycles * 2).all()
 
 
 def accesses(model, layer):
@@ -101,6 +156,26 @@ def test_of_equally_fast_mappings_the_one_that_moves_least_is_taken():
     assert cycles(array("os", noc_elements_per_cycle=2048), layer) == 16 * 7
     assert cycles(OS, layer) == 16 * 7 * 4
     assert accesses(OS, layer) == 16 * 7 * (16 * 28 * 4 + 16) + layer.output_elements
+
+
+def test_output_stationary_gives_each_pe_an_output_where_no_weight_is_shared():
+    # 1000 weights and an input per cycle, which the NoC brings in two; 500 at a time would send the inputs twice.
+    layer = Gemm(name="fc", m=1, n=1000, k=512)
+    assert accesses(OS, layer) == 512 * (1000 + 1) + layer.output_elements
+    # Three rows of outputs one after the other.
+    rows = Gemm(name="fc", m=3, n=1000, k=512)
+    assert cycles(OS, rows) == 3 * cycles(OS, layer)
+
+
+def test_row_stationary_reads_inputs_and_weights_in_every_step():
+    layer = conv(32, 4, 16, 3, padding=1)
+    assert accesses(RS, layer) == 16 * (4 * 3 * 18 + 32 * 4 * 9) + layer.output_elements
+    # Rows side by side share the inputs between them: 4 rows of outputs need 6.
+    rows = conv(8, 4, 16, 3, padding=1)
+    assert accesses(RS, rows) == 4 * (4 * 6 * 18 + 8 * 4 * 9) + rows.output_elements
+    # Groups have inputs of their own.
+    groups = conv(32, 8, 16, 3, padding=1, groups=2)
+    assert accesses(RS, groups) == 16 * (2 * 4 * 3 * 18 + 32 * 4 * 9) + groups.output_elements
 
 
 def test_weight_stationary_weights_are_loaded_once_per_block():
@@ -253,7 +328,7 @@ def test_a_tile_smaller_than_the_array_s_unit_is_refused():
         {"sram_kib": 0},
         {"noc_elements_per_cycle": 0},
         {"element_bytes": 0},
-        {"dataflow": "rs"},
+        {"dataflow": "nlr"},
         {"unknown": 1},
     ],
 )
@@ -265,15 +340,15 @@ def test_faulty_fields_are_refused(changes):
 def test_the_core_checks_its_arguments():
     core = Array("ws", pes=256, noc_elements_per_cycle=1, sram_bytes=4, element_bytes=1)
     rows = np.ones((2, len(LAYER_COLUMNS)), dtype=np.int64)
-    good = [np.empty(2), np.empty(2), np.empty((2, 3), dtype=np.int64)]
+    good = [np.empty(2), np.empty(2), np.empty(2), np.empty((2, 3), dtype=np.int64)]
     core.estimate(rows, *good)
-    bad = [np.empty(1), np.empty(3), np.empty((2, 2), dtype=np.int64)]
-    for i in range(3):
+    bad = [np.empty(1), np.empty(3), np.empty(1), np.empty((2, 2), dtype=np.int64)]
+    for i in range(4):
         with pytest.raises(ValueError, match="expected 2 layers"):
             core.estimate(rows, *good[:i], bad[i], *good[i + 1 :])
     with pytest.raises(ValueError, match="expected 2 layers"):
         core.estimate(rows[:, :-1].copy(), *good)
-    with pytest.raises(ValueError, match="dataflow must be one of ws, os, got 'xs'"):
+    with pytest.raises(ValueError, match="dataflow must be one of ws, os, rs, got 'xs'"):
         Array("xs", pes=256, noc_elements_per_cycle=1, sram_bytes=4, element_bytes=1)
     with pytest.raises(ValueError, match="at least 256 PEs"):
         Array("ws", pes=255, noc_elements_per_cycle=1, sram_bytes=4, element_bytes=1)
