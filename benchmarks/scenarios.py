@@ -177,8 +177,6 @@ policies apart, not which policy to take. `rtsched compare` is for that.
 """
 
 NOTES = {
-    "vr_gaming": "`translate` cannot meet its deadline on `dream_4k_2os`: GNMT's products of a single row use 16 MACs per cycle of an\n"
-    "output-stationary array. `ar_call` gives `translate` half a second.",
     "ar_call": "Sentences may be translated side by side (`in_order: false`). The deadline of `translate` is given, so it does not\n"
     "scale with the load.",
 }

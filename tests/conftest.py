@@ -1,4 +1,7 @@
-"""Hypothesis profiles: fixed examples by default, `HYPOTHESIS_PROFILE=long` for a search. Slow tests: only with `RTSCHED_SLOW=1`."""
+"""Hypothesis profiles, slow tests, and tables that comparisons with measurements leave at the end of a run.
+
+Fixed examples by default, `HYPOTHESIS_PROFILE=long` for a search. Slow tests run only with `RTSCHED_SLOW=1`.
+"""
 
 import os
 
@@ -11,8 +14,28 @@ settings.register_profile(
 settings.register_profile("long", max_examples=5000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+TABLES = pytest.StashKey()
+
+
+def pytest_configure(config):
+    """Make room for tables."""
+    config.stash[TABLES] = []
+
 
 def pytest_runtest_setup(item):
     """Skip what takes minutes unless it is asked for."""
     if item.get_closest_marker("slow") is not None and os.environ.get("RTSCHED_SLOW") != "1":
         pytest.skip("slow; set RTSCHED_SLOW=1")
+
+
+@pytest.fixture(scope="session")
+def show_table(request):
+    """Print a table, with its title, after the tests."""
+    return lambda title, text: request.config.stash[TABLES].append((title, text))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Print the tables."""
+    for title, text in config.stash[TABLES]:
+        terminalreporter.section(title)
+        terminalreporter.write_line(text.strip("\n"))

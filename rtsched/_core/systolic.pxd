@@ -4,7 +4,7 @@ Counts are elements, rows and cycles, kept in double where they are sums. A row 
 accumulators; a block is 16 channels, or 16 rows of a matrix.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int8_t, int64_t
 
 from rtsched._core.cost cimport Layer
 
@@ -89,8 +89,19 @@ cdef struct Phase:
     double stored_cycles  # of the one before that
 
 
+cdef enum Limit:
+    # What most cycles of a layer go to: places in rtsched.cost.model.LIMITS.
+    LIMIT_COMPUTE
+    LIMIT_NOC
+    LIMIT_START
+
+
 cdef struct Cost:
     double cycles
+    double load_cycles  # of all blocks; of layers that stream, what goes in and out
+    double compute_cycles
+    double store_cycles
+    double start_cycles
     double l2_bytes
     double accesses  # elements between the scratchpad or the accumulators and the array or L2
 
@@ -102,4 +113,6 @@ cdef Cost pipelined(const Work *work, const Machine *machine) noexcept nogil
 
 cdef class Tiles:
     cdef Machine machine
-    cdef void estimate_layer(self, const Layer *layer, double[:] cycles, double[:] accesses, int64_t[:, :] traffic) noexcept nogil
+    cdef void estimate_layer(
+        self, const Layer *layer, double[:] cycles, double[:] accesses, int64_t[:, :] traffic, int8_t[:] limit
+    ) noexcept nogil

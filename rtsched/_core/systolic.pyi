@@ -26,4 +26,5 @@ class Tiles:
         cycles: NDArray[np.float64],
         accesses: NDArray[np.float64],
         traffic: NDArray[np.int64],
+        limit: NDArray[np.int8],
     ) -> None: ...

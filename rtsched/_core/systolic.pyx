@@ -7,7 +7,7 @@ Layers without multiply-accumulates stream (`streamed`).
 
 from cython cimport final
 from libc.math cimport INFINITY, NAN, ceil
-from libc.stdint cimport int64_t
+from libc.stdint cimport int8_t, int64_t
 
 from rtsched._core.cost cimport (
     KIND_CONV, KIND_MEASURED, KIND_NORM, KIND_POOL, KIND_RECURRENT, KIND_SOFTMAX, NORM_PASSES, SOFTMAX_PASSES, TENSOR_PART, Hardware, Layer,
@@ -119,6 +119,16 @@ cdef int64_t input_channels(const Work *work, int64_t inputs, int64_t blocks, co
     return machine.scratchpad_rows // (inputs + weights * DIM) * DIM
 
 
+cdef int64_t output_channels(const Work *work, int64_t blocks) noexcept nogil:
+    # Of one tile that may have so many blocks. Where input channels are few, the compiler halves them until they fit.
+    cdef int64_t channels = work.k
+    if work.c >= DIM:
+        return blocks * DIM
+    while channels > blocks * DIM:
+        channels = ceil_div(channels, 2)
+    return channels
+
+
 cdef Tiling tile_conv(const Work *work, const Machine *machine) noexcept nogil:
     # Pixels first, for up to four blocks of output channels (one where input channels are few): a row of 16 columns, or a
     # square where windows of a pooling overlap at the edges. Then output channels, then input channels; what does not fit
@@ -160,7 +170,7 @@ cdef Tiling tile_conv(const Work *work, const Machine *machine) noexcept nogil:
             channels = DIM
             break
         channels = input_channels(work, input_rows(work, rows, columns, &tiling), blocks, &tiling, machine)
-    tiling.cuts[0] = cut(work.k, blocks * DIM)
+    tiling.cuts[0] = cut(work.k, output_channels(work, blocks))
     tiling.cuts[1], tiling.cuts[2] = cut(work.rows, rows), cut(work.columns, columns)
     tiling.cuts[3] = cut(ceil_div(work.r, tiling.kernel_rows) * ceil_div(work.s, tiling.kernel_columns), 1)
     tiling.cuts[4] = cut(work.c, channels)
@@ -254,13 +264,19 @@ cdef inline int lay_out(int64_t n, int level, int *bits, double *times) noexcept
     return shown
 
 
-cdef inline void pass_step(const Step *step, double repeats, Phase *phase, Cost *cost) noexcept nogil:
-    # While the step is loaded, the one before is computed and the one before that is stored.
+cdef inline void pass_step(const Step *step, double repeats, bint is_serial, Phase *phase, Cost *cost) noexcept nogil:
+    # While the step is loaded, the one before is computed and the one before that is stored. Unaligned rows take the memory
+    # port request by request, so that loads and stores wait for each other.
+    cdef double moving_cycles
     if phase.repeats > 0:
-        cost.cycles += phase.repeats * max(step.load_cycles, max(phase.compute_cycles, phase.stored_cycles))
+        moving_cycles = step.load_cycles + phase.stored_cycles if is_serial else max(step.load_cycles, phase.stored_cycles)
+        cost.cycles += phase.repeats * max(moving_cycles, phase.compute_cycles)
         phase.stored_cycles = phase.store_cycles
     else:
         cost.cycles = step.load_cycles
+    cost.load_cycles += repeats * step.load_cycles
+    cost.compute_cycles += repeats * step.compute_cycles
+    cost.store_cycles += repeats * step.store_cycles
     phase.repeats, phase.compute_cycles, phase.store_cycles = repeats, step.compute_cycles, step.store_cycles
     cost.l2_bytes += repeats * step.moved_bytes
     cost.accesses += repeats * (step.reads + step.moved_bytes)
@@ -277,7 +293,7 @@ cdef Cost pipelined(const Work *work, const Machine *machine) noexcept nogil:
     cdef double pixels
     cdef Phase phase
     cdef Cost cost
-    cost.cycles = cost.l2_bytes = cost.accesses = 0.0
+    cost.cycles = cost.load_cycles = cost.compute_cycles = cost.store_cycles = cost.l2_bytes = cost.accesses = 0.0
     phase.repeats = phase.compute_cycles = phase.store_cycles = phase.stored_cycles = 0.0
     for which in range(1 << LEVELS):
         is_known[which] = False
@@ -292,9 +308,13 @@ cdef Cost pipelined(const Work *work, const Machine *machine) noexcept nogil:
                         which = bits[0][a] | bits[1][b] | bits[2][c] | bits[3][d] | bits[4][e]
                         if not is_known[which]:
                             steps[which], is_known[which] = step_at(work, &tiling, which, machine), True
-                        pass_step(&steps[which], pixels * times[3][d] * times[4][e], &phase, &cost)
+                        pass_step(&steps[which], pixels * times[3][d] * times[4][e], work.c % DIM > 0, &phase, &cost)
     cost.cycles += max(phase.compute_cycles, phase.stored_cycles) + phase.store_cycles
     cost.cycles = machine.layer_start_cycles + work.parts * cost.cycles
+    cost.load_cycles *= work.parts
+    cost.compute_cycles *= work.parts
+    cost.store_cycles *= work.parts
+    cost.start_cycles = machine.layer_start_cycles
     cost.l2_bytes *= work.parts
     cost.accesses *= work.parts
     return cost
@@ -314,13 +334,15 @@ cdef Cost streamed(const Layer *layer, int64_t tiles, const Machine *machine) no
     cdef double passes = NORM_PASSES if layer.kind == KIND_NORM else SOFTMAX_PASSES if layer.kind == KIND_SOFTMAX else 1
     cdef double moved = passes * layer.inputs + layer.weights + layer.outputs
     cdef Cost cost
-    cost.cycles = machine.layer_start_cycles + ceil(beats(moved, layer.c) / tiles) * machine.stream_beat_cycles
+    cost.start_cycles = machine.layer_start_cycles
+    cost.load_cycles, cost.compute_cycles, cost.store_cycles = ceil(beats(moved, layer.c) / tiles) * machine.stream_beat_cycles, 0.0, 0.0
     if layer.kind == KIND_POOL:
-        cost.cycles += (
+        cost.compute_cycles = (
             ceil(<double>layer.outputs / layer.c * ceil_div(layer.c, DIM) / tiles) * layer.r * layer.s * machine.pool_read_cycles
         )
     else:
-        cost.cycles += machine.stream_start_cycles
+        cost.start_cycles += machine.stream_start_cycles
+    cost.cycles = cost.start_cycles + cost.load_cycles + cost.compute_cycles
     cost.l2_bytes = cost.accesses = moved
     return cost
 
@@ -330,7 +352,9 @@ cdef Cost streamed(const Layer *layer, int64_t tiles, const Machine *machine) no
 cdef inline void take_faster(Cost *best, const Work *work, const Machine *machine, int64_t tiles) noexcept nogil:
     cdef Cost cost = pipelined(work, machine)
     if cost.cycles < best.cycles:
-        best.cycles, best.l2_bytes, best.accesses = cost.cycles, cost.l2_bytes * tiles, cost.accesses * tiles
+        cost.l2_bytes *= tiles
+        cost.accesses *= tiles
+        best[0] = cost
 
 
 cdef inline int64_t share(int64_t total, int64_t unit, int64_t tiles) noexcept nogil:
@@ -363,6 +387,12 @@ cdef void take_streamed(Cost *best, const Layer *layer, int64_t tiles, const Mac
     cdef Cost cost = streamed(layer, tiles, machine)
     if cost.cycles < best.cycles:
         best[0] = cost
+
+
+cdef inline Limit limit_of(const Cost *cost) noexcept nogil:
+    if cost.start_cycles > max(cost.compute_cycles, max(cost.load_cycles, cost.store_cycles)):
+        return LIMIT_START
+    return LIMIT_NOC if max(cost.load_cycles, cost.store_cycles) > cost.compute_cycles else LIMIT_COMPUTE
 
 
 # ---- The way in from Python
@@ -400,7 +430,9 @@ cdef class Tiles:
         self.machine.stream_start_cycles = speeds["stream_start_cycles"]
         self.machine.layer_start_cycles = speeds["layer_start_cycles"]
 
-    def estimate(self, const int64_t[:, ::1] layers, double[:, :] cycles, double[:, :] accesses, int64_t[:, :, :] traffic):
+    def estimate(
+        self, const int64_t[:, ::1] layers, double[:, :] cycles, double[:, :] accesses, int64_t[:, :, :] traffic, int8_t[:, :] limit
+    ):
         """Fill in what each layer costs on 1, 2, ... tiles. More tiles are never slower: some may stay idle.
 
         Parameters
@@ -411,9 +443,10 @@ cdef class Tiles:
             Written: whole cycles. NaN for a measured layer; infinite where cycles, accesses or bytes exceed 2^53.
         accesses : ndarray of float64, shape (n, tiles)
             Written: elements moved between scratchpad or accumulators and the array or L2.
-        traffic : ndarray of int64, shape (n, tiles, 4)
-            Written: bytes from and to DRAM, resident input bytes, resident output bytes, bytes between L2 and tiles; 0 where
-            `cycles` is not finite.
+        traffic : ndarray of int64, shape (n, tiles, 3)
+            Written: bytes from and to DRAM, resident input bytes, bytes between L2 and tiles; 0 where `cycles` is not finite.
+        limit : ndarray of int8, shape (n, tiles)
+            Written: what most cycles go to, as an index into `rtsched.cost.model.LIMITS`; 0 where `cycles` is not finite.
 
         Raises
         ------
@@ -423,19 +456,23 @@ cdef class Tiles:
         cdef Py_ssize_t n = layers.shape[0], tiles = cycles.shape[1], i
         if (
             layers.shape[1] != N_COLUMNS or cycles.shape[0] != n or accesses.shape[0] != n or accesses.shape[1] != tiles
-            or traffic.shape[0] != n or traffic.shape[1] != tiles or traffic.shape[2] != 4
+            or traffic.shape[0] != n or traffic.shape[1] != tiles or traffic.shape[2] != 3
+            or limit.shape[0] != n or limit.shape[1] != tiles
         ):
-            raise ValueError(f"expected {n} layers of {N_COLUMNS} columns and outputs of shape 2 x ({n}, {tiles}) and ({n}, {tiles}, 4)")
+            raise ValueError(f"expected {n} layers of {N_COLUMNS} columns and outputs of shape 3 x ({n}, {tiles}) and ({n}, {tiles}, 3)")
         with nogil:
             for i in range(n):
-                self.estimate_layer(<const Layer *>&layers[i, 0], cycles[i], accesses[i], traffic[i])
+                self.estimate_layer(<const Layer *>&layers[i, 0], cycles[i], accesses[i], traffic[i], limit[i])
 
-    cdef void estimate_layer(self, const Layer *layer, double[:] cycles, double[:] accesses, int64_t[:, :] traffic) noexcept nogil:
+    cdef void estimate_layer(
+        self, const Layer *layer, double[:] cycles, double[:] accesses, int64_t[:, :] traffic, int8_t[:] limit
+    ) noexcept nogil:
         cdef Hardware shared
         cdef Traffic moved
         cdef Cost best
         cdef Py_ssize_t t
         traffic[:, :] = 0
+        limit[:] = LIMIT_COMPUTE
         if layer.kind == KIND_MEASURED:
             cycles[:] = NAN
             accesses[:] = NAN
@@ -446,13 +483,15 @@ cdef class Tiles:
             # The others' jobs have the rest of the L2.
             shared.sram_bytes = max(TENSOR_PART, self.machine.l2_bytes * (t + 1) // cycles.shape[0])
             moved = dram_traffic(layer, &shared)
+            # Results stay for the next layer, but a cache that writes back writes them all the same.
+            moved.dram_bytes += moved.keep_bytes
             if layer.kind > KIND_RECURRENT:
                 take_streamed(&best, layer, t + 1, &self.machine)
             else:
                 take_shared(&best, layer, t + 1, &self.machine)
             cycles[t], accesses[t] = INFINITY, NAN
-            if max(best.cycles, best.accesses, best.l2_bytes, moved.dram_bytes, moved.fetch_bytes, moved.keep_bytes) > EXACT:
+            if max(best.cycles, best.accesses, best.l2_bytes, moved.dram_bytes, moved.fetch_bytes) > EXACT:
                 continue
             cycles[t], accesses[t] = ceil(best.cycles), best.accesses
-            traffic[t, 0], traffic[t, 1] = <int64_t>moved.dram_bytes, <int64_t>moved.fetch_bytes
-            traffic[t, 2], traffic[t, 3] = <int64_t>moved.keep_bytes, <int64_t>best.l2_bytes
+            traffic[t, 0], traffic[t, 1], traffic[t, 2] = <int64_t>moved.dram_bytes, <int64_t>moved.fetch_bytes, <int64_t>best.l2_bytes
+            limit[t] = limit_of(&best)

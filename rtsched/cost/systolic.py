@@ -15,6 +15,8 @@ from rtsched.cost.model import ENERGY_COMPONENTS, Costs, Energy, LayerTable
 
 __all__ = ["SystolicCost"]
 
+PES = 16 * 16
+
 Cycles = Annotated[float, Field(ge=0.0, le=1e6, allow_inf_nan=False)]
 
 
@@ -89,9 +91,10 @@ class SystolicCost(BaseModel):
     up to 16 channels or rows of a matrix: whichever is fastest, on as many of the tiles as help. Their synchronisation is
     `Platform.sync_ns`.
 
-    **Traffic.** `l2_bytes` is all that tiles load and store, halos and repeated weights included; `dram_bytes`, `fetch_bytes` and
-    `keep_bytes` follow by the rules of `DataflowCost` from the part of the L2 that a layer has: on n of N tiles, n / N of it, since
-    jobs on the other tiles fill the rest (assumed).
+    **Traffic.** `l2_bytes` is all that tiles load and store, halos and repeated weights included; `dram_bytes` and `fetch_bytes`
+    follow by the rules of `DataflowCost` from the part of the L2 that a layer has: on n of N tiles, n / N of it, since jobs on the
+    other tiles fill the rest (assumed). Results are found there by the next layer when they fit, but the L2 writes back, so all of
+    them reach memory sooner or later: they count in `dram_bytes`, and `keep_bytes` is 0. MoCA's estimate counts them too [2]_.
 
     **Energy.** 'mac' as in `DataflowCost`; 'sram': elements that the array reads from the scratchpad, and those that enter or leave
     it; 'l2': `l2_bytes`; 'dram': `dram_bytes`. Partial sums are free.
@@ -115,13 +118,13 @@ class SystolicCost(BaseModel):
     accumulator_kib: Annotated[int, Field(ge=2, le=2**20, strict=True)] = 64
     l2_kib: Annotated[int, Field(ge=1, le=2**30, strict=True)] = 2048
     load_bytes_per_cycle: Annotated[float, Field(gt=0.0, le=1024.0, allow_inf_nan=False)] = 14.0
-    unaligned_beat_cycles: Cycles = 5.52
+    unaligned_beat_cycles: Cycles = 4.92
     store_row_cycles: Cycles = 4.1
     switch_stall: Cycles = 0.41
     pool_read_cycles: Cycles = 2.16
     stream_beat_cycles: Cycles = 1.52
     stream_start_cycles: Cycles = 33800.0
-    layer_start_cycles: Cycles = 1340.0
+    layer_start_cycles: Cycles = 1350.0
 
     def estimate(self, accelerator: str, tiles: int, layers: LayerTable, energy: Energy) -> Costs:
         """Estimate every layer on 1..tiles tiles.
@@ -153,17 +156,20 @@ class SystolicCost(BaseModel):
         n = len(layers)
         columns = np.stack([getattr(layers, name) for name in LAYER_COLUMNS], axis=1, dtype=np.int64)
         cycles, accesses = np.empty((2, n, tiles))
-        traffic_bytes = np.empty((n, tiles, 4), dtype=np.int64)
-        self._tiles().estimate(columns, cycles, accesses, traffic_bytes)
+        traffic_bytes, limit = np.empty((n, tiles, 3), dtype=np.int64), np.empty((n, tiles), dtype=np.int8)
+        self._tiles().estimate(columns, cycles, accesses, traffic_bytes, limit)
         refuse(accelerator, layers, np.isinf(cycles.max(axis=1, initial=0.0)), "is too large: more than 2^53 cycles, accesses or bytes")
-        dram_bytes, fetch_bytes, keep_bytes, l2_bytes = (np.ascontiguousarray(traffic_bytes[..., i]) for i in range(4))
+        dram_bytes, fetch_bytes, l2_bytes = (np.ascontiguousarray(traffic_bytes[..., i]) for i in range(3))
         return Costs(
             compute_ns=cycles * 1000.0 / self.clock_mhz,
             dram_bytes=dram_bytes,
             l2_bytes=l2_bytes,
             fetch_bytes=fetch_bytes,
-            keep_bytes=keep_bytes,
+            keep_bytes=np.zeros_like(dram_bytes),
             energy_j=_energy_j(energy, layers.macs, accesses, l2_bytes, dram_bytes),
+            cycles=cycles,
+            limit=limit,
+            peak_macs_per_ns=np.arange(1, tiles + 1) * (PES * self.clock_mhz / 1000.0),
         )
 
     def _tiles(self) -> Tiles:

@@ -1,48 +1,30 @@
-"""The systolic cost model against cycles measured on one Gemmini tile.
+"""The systolic cost model against cycles measured on one Gemmini tile."""
 
-The measurements are not part of the project: RTSCHED_MEASUREMENTS names their folder, or it is ``../shared/data`` beside the
-repository.
-"""
-
-import importlib.util
-import os
-import sys
-from pathlib import Path
-
+import measurements
 import numpy as np
 import pytest
+from measurements import LAYERS, needs
 
 from rtsched.cost.systolic import SystolicCost
 
-ROOT = Path(__file__).parents[2]
-FOLDER = Path(os.environ.get("RTSCHED_MEASUREMENTS", ROOT.parent / "shared" / "data"))
-FILE = FOLDER / "gemmini_layers.csv"
-SCRIPT = ROOT / "benchmarks" / "fit_systolic.py"
-
-pytestmark = pytest.mark.skipif(
-    not (FILE.is_file() and SCRIPT.is_file()), reason=f"no measurements at {FILE} (set RTSCHED_MEASUREMENTS to their folder)"
-)
+pytestmark = needs(LAYERS)
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("fit_systolic", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return measurements.script("fit_systolic")
 
 
 @pytest.fixture(scope="module")
 def measured(script):
-    return script.read(FILE)
+    return script.read(LAYERS)
 
 
 @pytest.fixture(scope="module")
-def predicted(script, measured):
+def predicted(script, measured, show_table):
     model = SystolicCost()
-    print(f"\n{script.tables(model, measured)}")
+    show_table("Layers on one Gemmini tile, against measured cycles", script.errors_table(model, measured))
+    show_table("The layers that are furthest off", script.worst_table(model, measured))
     return script.cycles(model, measured)
 
 
@@ -65,17 +47,16 @@ def test_residual_additions(script, measured, predicted):
 
 
 def test_ours_is_closer_than_the_published_estimate(script, measured, predicted):
-    products = measured.part(script.PRODUCTS)
+    products = measured.part(script.PRODUCTS) & np.isfinite(measured.published)
     assert script.mean_error(predicted, measured, products) < script.mean_error(measured.published, measured, products)
 
 
-def test_networks_that_the_constants_were_not_fitted_to(script, measured):
-    rows = script.left_out(measured)
-    print(f"\n{script.markdown(['left out', 'error', 'total'], rows)}")
-    assert float(rows[-1][1].removesuffix(" %")) <= 10.0
+def test_networks_that_the_constants_were_not_fitted_to(script, measured, show_table):
+    show_table("Networks that the constants were not fitted to", script.left_out_table(measured))
+    assert float(script.left_out(measured)[-1][1].removesuffix(" %")) <= 10.0
 
 
 def test_default_constants_are_the_fitted_ones(script, measured):
-    fitted = script.fit(measured, np.isfinite(measured.cycles))
+    fitted = script.fit(measured)
     for name in script.CONSTANTS:
         assert getattr(SystolicCost(), name) == pytest.approx(getattr(fitted, name), rel=0.02), name

@@ -127,7 +127,10 @@ def tile_conv(w, m):
         else:
             channels = 16
             break
-    return 16 * blocks, rows, columns, r, s, channels
+    outs = 16 * blocks if w.c >= 16 else w.k
+    while outs > 16 * blocks:
+        outs = ceil_div(outs, 2)
+    return outs, rows, columns, r, s, channels
 
 
 def prod2(pair):
@@ -188,7 +191,8 @@ def run(w, m):
     nothing = (0,) * 5
     cycles = 0
     for stored, computed, loaded in zip([nothing, nothing, *blocks], [nothing, *blocks, nothing], [*blocks, nothing, nothing], strict=True):
-        cycles += max(loaded[0], computed[1], stored[2])
+        moving = loaded[0] + stored[2] if w.c % 16 else max(loaded[0], stored[2])
+        cycles += max(moving, computed[1])
     moved = sum(one[3] for one in blocks)
     return m.layer_start_cycles + w.parts * cycles, w.parts * moved, w.parts * (moved + sum(one[4] for one in blocks))
 

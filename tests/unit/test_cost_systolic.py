@@ -8,7 +8,7 @@ import rtsched
 from rtsched._core.cost import LAYER_COLUMNS
 from rtsched._core.systolic import Tiles
 from rtsched.cost.moca import MocaPublishedCost
-from rtsched.cost.model import Energy, LayerKey, LayerTable
+from rtsched.cost.model import LIMITS, Energy, LayerKey, LayerTable
 from rtsched.cost.systolic import SystolicCost
 from rtsched.errors import InputError
 from rtsched.workload.layer import Conv, Elementwise, FusedPool, Gemm, Measured, Norm, Pool, Recurrent, Softmax
@@ -66,6 +66,10 @@ def gemm(m, n, k, **changes):
         (conv(16, 3, 16, 3, padding=1), 256 * 48 + 27 + 3 * 256 + 1024),
         # The accumulators hold 32 of 64 output channels; the other 32 load the image again.
         (conv(64, 3, 16, 3, padding=1), 2 * (256 * 48 + 54) + 2048 + 2048),
+        # Halved twice, 24 of 96 channels fit; while a block is loaded, the last but one is stored, one after the other.
+        (conv(96, 3, 16, 3, padding=1), 4 * (256 * 48 + 40.5) + 4 * 2048),
+        # 23 and 22 of 45 channels, not 32 and 13.
+        (conv(45, 3, 16, 3, padding=1), 2 * 256 * 48 + 27 * 45 / 16 + 2048 + 2048),
         # 7 columns: seven passes, the last one takes 16 + 9 / 2.
         (conv(16, 16, 7, 3, padding=1), 49 + 144 + 9 * (42 + 20.5) + 49 * 4),
         # 2 columns pass in 4 cycles.
@@ -136,17 +140,42 @@ def test_traffic():
     assert costs.l2_bytes[0].tolist() == [768, 768]
     # Each tile of two reads 10 rows of inputs and all weights.
     assert costs.l2_bytes[1].tolist() == [4096 + 2304 + 4096, 2 * (2560 + 2304 + 2048)]
-    assert costs.dram_bytes.tolist() == [[256] * 2, [2304] * 2]
+    # Results stay in the L2, which writes them back all the same.
+    assert costs.dram_bytes.tolist() == [[256 + 256] * 2, [2304 + 4096] * 2]
     assert costs.fetch_bytes.tolist() == [[256] * 2, [4096] * 2]
-    assert costs.keep_bytes.tolist() == [[256] * 2, [4096] * 2]
+    assert not costs.keep_bytes.any()
     # 1 KiB of L2 keeps tensors of up to 256 bytes.
     small = estimate(ROUND.model_copy(update={"l2_kib": 1}), conv(16, 16, 16, 3, padding=1))
-    assert small.fetch_bytes[0, 0] == small.keep_bytes[0, 0] == 0
+    assert small.fetch_bytes[0, 0] == 0
     assert small.dram_bytes[0, 0] >= 4096 + 2304 + 4096
     # On n of 4 tiles a layer has n * 8 KiB of the L2, which keep tensors of up to n * 2 KiB.
     shared = estimate(ROUND.model_copy(update={"l2_kib": 32}), conv(16, 16, 16, 3, padding=1), tiles=4)
-    assert shared.dram_bytes[0].tolist() == [4096 + 2304 + 4096, 2304, 2304, 2304]
-    assert shared.fetch_bytes[0].tolist() == shared.keep_bytes[0].tolist() == [0, 4096, 4096, 4096]
+    assert shared.dram_bytes[0].tolist() == [4096 + 2304 + 4096, *[2304 + 4096] * 3]
+    assert shared.fetch_bytes[0].tolist() == [0, 4096, 4096, 4096]
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (conv(16, 16, 16, 3, padding=1), "compute"),
+        (conv(16, 3, 16, 3, padding=1), "noc"),  # unaligned rows
+        (gemm(256, 64, 16), "noc"),  # stores
+        (gemm(16, 64, 640), "noc"),  # weights
+        (Elementwise(name="add", elements=160, operands=2), "start-up"),
+        (Elementwise(name="add", elements=16000, operands=2), "noc"),
+        (Pool(name="pool", channels=16, size=16, kernel=8, stride=4), "compute"),
+    ],
+)
+def test_limits(layer, expected):
+    costs = estimate(ROUND, layer, tiles=2)
+    assert [LIMITS[limit] for limit in costs.limit[0]] == [expected] * 2
+    assert costs.cycles[0, 0] == costs.compute_ns[0, 0]
+    assert costs.peak_macs_per_ns.tolist() == [256.0, 512.0]
+
+
+def test_limits_include_what_a_layer_needs_to_start():
+    slow = ROUND.model_copy(update={"layer_start_cycles": 1e5})
+    assert LIMITS[estimate(slow, conv(16, 16, 16, 3, padding=1)).limit[0, 0]] == "start-up"
 
 
 def test_energy_by_component():
@@ -156,7 +185,7 @@ def test_energy_by_component():
     # The array reads 256 inputs and 256 weights; 768 bytes enter or leave.
     assert sram == pytest.approx((512 + 768) * 2e-12 * 5)
     assert l2 == pytest.approx(768 * 2e-12 * 5)
-    assert dram == pytest.approx(256 * 2e-12 * 7)
+    assert dram == pytest.approx(512 * 2e-12 * 7)
 
 
 def test_layers_without_a_cost_are_all_named():
@@ -203,10 +232,10 @@ def test_faulty_fields_are_refused(changes):
 def test_the_core_checks_its_arguments():
     core = Tiles(scratchpad_bytes=1024, accumulator_bytes=2048, l2_bytes=4, **SPEEDS)
     rows = np.ones((2, len(LAYER_COLUMNS)), dtype=np.int64)
-    good = [np.empty((2, 3)), np.empty((2, 3)), np.empty((2, 3, 4), dtype=np.int64)]
+    good = [np.empty((2, 3)), np.empty((2, 3)), np.empty((2, 3, 3), dtype=np.int64), np.empty((2, 3), dtype=np.int8)]
     core.estimate(rows, *good)
-    bad = [np.empty((1, 3)), np.empty((2, 2)), np.empty((2, 3, 3), dtype=np.int64)]
-    for i in range(3):
+    bad = [np.empty((1, 3)), np.empty((2, 2)), np.empty((2, 3, 4), dtype=np.int64), np.empty((2, 2), dtype=np.int8)]
+    for i in range(4):
         with pytest.raises(ValueError, match="expected 2 layers"):
             core.estimate(rows, *good[:i], bad[i], *good[i + 1 :])
     with pytest.raises(ValueError, match="expected 2 layers"):
@@ -223,8 +252,10 @@ def test_the_core_checks_its_arguments():
     [
         # 256 rows in, 16 rows of weights, 256 rows out; 256 cycles of MACs.
         (gemm(256, 16, 16), 256 + 256 + 16 + 0.3 * 256),
-        # One row: half of the shorter time adds.
-        (gemm(1, 16, 16), 18 + 0.5 * 1),
+        # One row takes as long as 16; half of the shorter time adds.
+        (gemm(1, 16, 16), 18 + 0.5 * 16),
+        # 49 rows: seven tenths.
+        (gemm(49, 16, 16), 49 + 16 + 49 + 0.7 * 49),
         (Elementwise(name="add", elements=1600, operands=2), 600),
     ],
 )

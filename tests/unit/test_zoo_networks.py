@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rtsched.interop.onnx import load_onnx
 from rtsched.workload import zoo
-from rtsched.workload.layer import Conv, Elementwise, Gemm, LayerBase, Pool
+from rtsched.workload.layer import Conv, Gemm, LayerBase, Pool
 from rtsched.workload.model import Subnet
 from rtsched.workload.zoo import gemmini_rows
 
@@ -121,83 +118,9 @@ def test_ssd_has_1917_boxes() -> None:
     assert sum(head.output_elements for head in heads) == 1917 * 4
 
 
-# Layers measured on Gemmini
-
-TABLE = os.environ.get("RTSCHED_GEMMINI_LAYERS", "")
-WITH_TABLE = pytest.mark.skipif(not TABLE, reason="RTSCHED_GEMMINI_LAYERS does not name the table of MoCA's measured layers")
+# Layers measured on Gemmini (tests/parity compares them with the table)
 
 ROWS = {"resnet50": 71, "alexnet": 12, "googlenet": 70, "squeezenet": 27, "kws_res26": 36, "yolov2": 24, "yolo_lite": 12}
-
-
-def table_rows(network: str) -> Iterator[dict[str, str]]:
-    with Path(TABLE).open(newline="", encoding="utf-8") as file:
-        yield from (row for row in csv.DictReader(file) if row["model"] == network)
-
-
-def as_in_the_table(layer: LayerBase, kind: str) -> dict[str, int]:
-    """Write a layer's shape in the columns that the table has for the kind."""
-    if kind == "matmul":
-        if isinstance(layer, Conv):
-            assert layer.kernel == layer.stride == (1, 1)
-            rows, columns, depth = layer.output_size[0] * layer.output_size[1], layer.out_channels, layer.in_channels
-        else:
-            assert isinstance(layer, Gemm)
-            rows, columns, depth = layer.m, layer.n, layer.k
-        return {"rows_i": rows, "cols_j": columns, "depth_k": depth, "macs": layer.macs}
-    if kind == "resadd":
-        assert isinstance(layer, Elementwise)
-        return {"elements": layer.elements, "operands": layer.operands, "channels": layer.channels}
-    if kind == "global_avg":
-        assert isinstance(layer, Pool)
-        return {}
-    assert isinstance(layer, Conv if kind == "conv" else Pool)
-    assert layer.size[0] == layer.size[1]
-    shape = {"in_dim": layer.size[0], "out_dim": layer.output_size[0]}
-    if isinstance(layer, Pool):
-        return shape | {"in_ch": layer.channels, "pool_size": layer.kernel[0], "pool_stride": layer.stride[0]}
-    channels = {"in_ch": layer.in_channels, "out_ch": layer.out_channels}
-    window = {"kernel": layer.kernel[0], "stride": layer.stride[0], "padding": layer.padding[0]}
-    return shape | channels | window | {"macs": layer.macs}
-
-
-def expected_shape(row: dict[str, str]) -> dict[str, int]:
-    if row["kind"] == "resadd":
-        return {"elements": int(row["rows_i"]) * int(row["cols_j"]), "operands": 2, "channels": int(row["cols_j"])}
-    columns = {
-        "conv": ("in_dim", "out_dim", "in_ch", "out_ch", "kernel", "stride", "padding", "macs"),
-        "pool": ("in_dim", "out_dim", "in_ch", "pool_size", "pool_stride"),
-        "matmul": ("rows_i", "cols_j", "depth_k", "macs"),
-        "global_avg": (),
-    }[row["kind"]]
-    shape = {column: int(row[column]) for column in columns}
-    if shape.get("cols_j") == 1:  # a vector from the left
-        shape["rows_i"], shape["cols_j"] = 1, shape["rows_i"]
-    return shape
-
-
-@WITH_TABLE
-@pytest.mark.parametrize("network", gemmini_rows.NETWORKS)
-def test_rows_are_those_of_the_table(network: str) -> None:
-    measured = list(table_rows(network))
-    ours = gemmini_rows.rows(network)
-    assert [int(row["layer"]) for row in measured] == list(range(len(ours)))
-    for row, layer in zip(measured, ours, strict=True):
-        assert as_in_the_table(layer, row["kind"]) == expected_shape(row), layer.name
-        if row["fused_pool_size"]:
-            assert isinstance(layer, Conv)
-            assert layer.pool is not None
-            assert (layer.pool.kernel[0], layer.pool.stride[0]) == (int(row["fused_pool_size"]), int(row["fused_pool_stride"]))
-
-
-@WITH_TABLE
-def test_poolings_that_no_measured_row_includes_are_the_documented_ones() -> None:
-    unmeasured = {
-        f"{layer.name} of {network}"
-        for network in gemmini_rows.NETWORKS
-        for row, layer in zip(table_rows(network), gemmini_rows.rows(network), strict=True)
-        if isinstance(layer, Conv) and layer.pool and not row["fused_pool_size"]
-    }
-    assert unmeasured == {"stem.conv2 of googlenet", "stem of kws_res26"}
 
 
 def test_every_costly_layer_is_one_row() -> None:

@@ -324,6 +324,11 @@ class Builder:
         channels = self.shape.channels + sum(other.channels for other in others)
         self.append(Reshape(name=self.named(name)), self.shape._replace(channels=channels))
 
+    def uncounted_pool(self, name: str, stride: int) -> None:
+        """A pooling that rounds sizes up and costs nothing: the measurements that the network stands beside do not have it."""
+        rows, columns = (-(-size // stride) for size in (self.shape.rows, self.shape.columns))
+        self.append(Reshape(name=self.named(name)), self.shape._replace(rows=rows, columns=columns))
+
     # Results
 
     def subnet(self, name: str, *, accuracy: float | None = None) -> Subnet:

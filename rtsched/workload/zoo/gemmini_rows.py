@@ -4,7 +4,8 @@ The artifact of MoCA (Kim et al., "MoCA: Memory-Centric, Adaptive Execution for 
 a table of measured layers for each of its seven networks, numbered from 0. The zoo's networks of those names have the same layers in the
 same order: row i is layer i, not counting layers that cost nothing (concatenations, reshapes).
 
-Two poolings are part of a convolution here, but in no measured time: those of `stem.conv2` of googlenet and of `stem` of kws_res26.
+Two poolings are in no row and in no measured time, so they cost nothing here: those behind `stem.conv2` of googlenet and behind `stem` of
+kws_res26.
 """
 
 from __future__ import annotations

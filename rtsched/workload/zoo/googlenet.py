@@ -10,8 +10,8 @@ two auxiliary classifiers are left out. The same network serves DREAM, which cla
 last layer only, 0.07 % of the MACs.
 
 Assumed: the poolings of stride 2 that round up are padded on all sides, which gives the same size. The order of a module's branches,
-which depends on nothing, is that of MoCA's artifact, and the first two poolings are part of the convolutions before them: see
-`rtsched.workload.zoo.gemmini_rows`.
+which depends on nothing, is that of MoCA's artifact; as there, the first pooling is part of the convolution before it and the second costs
+nothing: see `rtsched.workload.zoo.gemmini_rows`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def googlenet() -> Model:
     with net.scope("stem"):
         net.conv("conv1", 64, 7, stride=2, pool=_HALVING)
         net.conv("reduce2", 64)
-        net.conv("conv2", 192, 3, pool=_HALVING)
+        net.conv("conv2", 192, 3)
+        net.uncounted_pool("pool2", 2)
     for name, module in _MODULES.items():
         with net.scope(f"inception{name}"):
             _inception(net, module)
