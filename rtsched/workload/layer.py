@@ -128,18 +128,15 @@ class _Window(LayerBase):
     dilation: Pair = (1, 1)
     batch: Size = 1
 
-    def _extent(self, axis: int) -> int:
-        """Rows (axis 0) or columns (axis 1) that the dilated kernel covers."""
-        return (self.kernel[axis] - 1) * self.dilation[axis] + 1
-
-    def _output_axis(self, axis: int) -> int:
-        padded = self.size[axis] + self.padding[axis] + self.padding[axis + 2]
-        return (padded - self._extent(axis)) // self.stride[axis] + 1
-
     @property
     def output_size(self) -> tuple[int, int]:
         """Output rows and columns."""
-        return self._output_axis(0), self._output_axis(1)
+        (y, x), (r, s), (stride_y, stride_x) = self.size, self.kernel, self.stride
+        (top, left, bottom, right), (dilation_y, dilation_x) = self.padding, self.dilation
+        return (
+            (y + top + bottom - (r - 1) * dilation_y - 1) // stride_y + 1,
+            (x + left + right - (s - 1) * dilation_x - 1) // stride_x + 1,
+        )
 
     @model_validator(mode="after")
     def _fits(self) -> Any:
@@ -207,11 +204,17 @@ class Conv(_Window):
             raise ValueError(f"groups {self.groups} must divide in_channels {self.in_channels} and out_channels {self.out_channels}")
         return self
 
-    def _output_axis(self, axis: int) -> int:
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Output rows and columns, before a pooling."""
         if not self.transposed:
-            return super()._output_axis(axis)
-        grown = (self.size[axis] - 1) * self.stride[axis] + self._extent(axis) + self.output_padding[axis]
-        return grown - self.padding[axis] - self.padding[axis + 2]
+            return super().output_size
+        (y, x), (r, s), (stride_y, stride_x) = self.size, self.kernel, self.stride
+        (top, left, bottom, right), (dilation_y, dilation_x) = self.padding, self.dilation
+        return (
+            (y - 1) * stride_y + (r - 1) * dilation_y + 1 + self.output_padding[0] - top - bottom,
+            (x - 1) * stride_x + (s - 1) * dilation_x + 1 + self.output_padding[1] - left - right,
+        )
 
     @property
     def pooled_size(self) -> tuple[int, int]:
