@@ -121,7 +121,8 @@ class MocaPublishedCost(BaseModel):
 
 
 def _is_single_row(layers: LayerTable) -> NDArray[np.bool_]:
-    return np.not_equal(layers.kind, KINDS.index("conv")) & np.equal(layers.yo, 1)
+    found: NDArray[np.bool_] = np.not_equal(layers.kind, KINDS.index("conv")) & np.equal(layers.yo, 1)
+    return found
 
 
 def _overlap(layers: LayerTable) -> np.ndarray:
