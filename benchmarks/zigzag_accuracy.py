@@ -24,8 +24,8 @@ from rtsched.workload.layer import Conv, Gemm
 FILE = Path(__file__).parent / "data" / "zigzag_layers.csv"
 HARDWARE = ("ws", "ws-sums", "ws-160k", "os")
 HEAD = (
-    *("layer", "shape", "array cycles", "ZigZag", "ratio", "with DRAM", "ZigZag", "ratio", "used", "ZigZag"),
-    *("DRAM bytes", "ZigZag", "ratio", "NoC bytes", "ZigZag", "ratio", "energy ratio"),
+    *("layer", "shape", "array cycles", "ZigZag", "ratio", "used", "with DRAM: ratio", "DRAM bytes", "ZigZag", "ratio"),
+    *("NoC bytes: ratio", "energy: ratio"),
 )
 COUNTS = ("macs", "ideal_cycles", "temporal_cycles", "stall_cycles", "total_cycles", "noc_bytes", "dram_bytes", "energy_pj")
 CLOCK_MHZ = 700.0
@@ -158,17 +158,16 @@ def shape_of(layer: Conv | Gemm) -> str:
 
 
 def table(comparison: Comparison) -> str:
-    """One row per layer, as Markdown. Ratios are ours over ZigZag's; *used* is MACs per PE and cycle, DRAM included."""
+    """One row per layer, as Markdown. Ratios are ours over ZigZag's; *used* is our MACs per PE and cycle, DRAM included."""
     one, other = comparison.ours, comparison.zigzag
     lines = [HEAD, ["---"] * len(HEAD)]
     for i, layer in enumerate(one.layers):
         cells = [layer.name, shape_of(layer)]
-        for name in ("array_cycles", "total_cycles"):
-            cells += pair(getattr(one, name)[i], getattr(other, name)[i])
-        cells += [f"{100 * result.macs[i] / (comparison.pes * result.total_cycles[i]):.0f} %" for result in (one, other)]
-        for name in ("dram_bytes", "noc_bytes"):
-            cells += pair(getattr(one, name)[i], getattr(other, name)[i])
-        lines.append([*cells, f"{one.energy_pj[i] / other.energy_pj[i]:.2f}"])
+        cells += pair(one.array_cycles[i], other.array_cycles[i])
+        used = one.macs[i] / (comparison.pes * one.total_cycles[i])
+        cells += [f"{100 * used:.0f} %", f"{one.total_cycles[i] / other.total_cycles[i]:.2f}"]
+        cells += pair(one.dram_bytes[i], other.dram_bytes[i])
+        lines.append([*cells, f"{one.noc_bytes[i] / other.noc_bytes[i]:.2f}", f"{one.energy_pj[i] / other.energy_pj[i]:.2f}"])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 

@@ -3,16 +3,9 @@
 ``benchmarks/zigzag_layers.py`` writes the figures and tells the hardware; both tools are analytical, so neither is the truth.
 """
 
-import importlib.util
-import sys
-from pathlib import Path
-
+import measurements
 import numpy as np
 import pytest
-
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "zigzag_accuracy.py"
-
-pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason=f"no script at {SCRIPT}")
 
 STEMS = {"mobilenetv2 stem": 2 / 3, "resnet18 stem": 10 / 12}
 """Blocks of 16 (channel, tap) pairs over those of ZigZag, which puts whole factors of the loops on an axis: 27 pairs as 3 x 9,
@@ -23,12 +16,7 @@ POINTWISE_STRIDED = ("resnet18 2.downsample", "resnet18 3.downsample", "resnet18
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("zigzag_accuracy", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return measurements.script("zigzag_accuracy")
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +25,10 @@ def rows(script):
 
 
 @pytest.fixture(scope="module")
-def compared(script, rows):
-    return {hardware: script.compare(rows, hardware) for hardware in script.HARDWARE}
+def compared(script, rows, show_table):
+    found = {hardware: script.compare(rows, hardware) for hardware in script.HARDWARE}
+    show_table("Layers of MobileNetV2 and ResNet-18, ours over ZigZag's", "\n".join(map(script.summary, found.values())))
+    return found
 
 
 def named(comparison, attribute):
