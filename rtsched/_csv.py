@@ -15,7 +15,7 @@ import numpy as np
 
 from rtsched.errors import InputError, reason_of, short
 
-__all__ = ["RangeError", "Row", "capped", "csv_rows", "number", "read_text", "rounded", "shown", "unknown"]
+__all__ = ["RangeError", "Row", "capped", "csv_rows", "is_text", "number", "read_text", "rounded", "shown", "unknown"]
 
 MAX_BYTES = 100_000_000
 MAX_FAULTS = 1_000
@@ -76,6 +76,15 @@ def number(value: Any) -> float | int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError
     return value
+
+
+def is_text(value: str) -> bool:
+    """Whether text can be written: JSON may hold halves of characters, which UTF-8 has not."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def rounded(value: float | int) -> int:
@@ -182,10 +191,12 @@ def _header(
         raise InputError(capped(faults, file) or f"{file}: is empty; its first line must name the columns {', '.join(required)}")
     line_number, line, cells = first
     names = [cell.strip() for cell in cells]
-    for i, (start, name) in enumerate(zip(_starts(line), names, strict=True)):
+    before: set[str] = set()
+    for start, name in zip(_starts(line), names, strict=True):
         if columns is not None and name not in columns:
             faults.append(unknown(f"{file}:{line_number}:{start} {name}", columns))
-        elif name in names[:i] and (columns is not None or name in required):
+        elif name in before and (columns is not None or name in required):
             faults.append(f"{file}:{line_number}:{start} {name}: this column stands twice")
+        before.add(name)
     faults += [f"{file}:{line_number}:1 {name}: this column is missing" for name in required if name not in names]
     return names

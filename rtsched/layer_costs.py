@@ -150,7 +150,8 @@ def _accelerator(platform: Platform, name: str | None, tiles: int) -> Accelerato
         names = ", ".join(one.name for one in platform.accelerators)
         raise InputError(f"platform {platform.name!r} has no accelerator {name!r}; it has {names}")
     if not 1 <= tiles <= found.tiles:
-        raise InputError(f"accelerator {found.name!r} of platform {platform.name!r} has 1 to {found.tiles} tiles to run on, got {tiles}")
+        has = "one tile" if found.tiles == 1 else f"1 to {found.tiles} tiles"
+        raise InputError(f"accelerator {found.name!r} of platform {platform.name!r} has {has} to run on, got {tiles}")
     return found
 
 

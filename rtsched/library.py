@@ -90,6 +90,19 @@ def load_scenario(ref: Reference | Scenario) -> Scenario:
     return _with_models(scenario, found).model_copy(update={"platform": platform})
 
 
+def model_files(ref: Reference) -> dict[Path, str]:
+    """Files of the models that a scenario's tasks name, each with the reference.
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        As `load_scenario`, of the scenario or of a reference.
+    """
+    document = _document(ref, "scenario", _built_in("rtsched.workload", "scenarios"))
+    found = {name: locate(name, (*YAML, ".onnx"), document.folder) for name in _named_models(document.value).values() if name}
+    return {path: name for name, path in found.items() if path is not None}
+
+
 def resolve_models(scenario: Scenario, base: Reference | None = None) -> Scenario:
     """Load the models that tasks name.
 

@@ -11,6 +11,7 @@ import typer
 from rtsched.errors import FaultList, InputError
 
 if TYPE_CHECKING:
+    from rtsched.platform.platform import Platform
     from rtsched.policies.roles import Policy
     from rtsched.problem import Problem
     from rtsched.workload.scenario import Scenario
@@ -24,6 +25,7 @@ __all__ = [
     "Workload",
     "check_outputs",
     "input_files",
+    "table_files",
 ]
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A built-in name, a YAML file, or package:NAME/path/inside.")]
@@ -86,7 +88,7 @@ class Workload:
         own = self.problem.scenario.platform if platform is None and self.problem is not None else platform
         self.files = input_files({scenario: "the scenario"} | ({} if own is None else {own: "the platform"}))
         if self.problem is not None:
-            self.files |= {**_tables(self.problem), **_series(self.problem.scenario)}
+            self.files |= {**_models(scenario), **table_files(self.problem.platform), **_series(self.problem.scenario)}
 
     def policy(self, faults: FaultList, name: str) -> Policy | None:
         """Load a policy and change its settings; None when there are faults."""
@@ -143,15 +145,22 @@ def input_files(references: Mapping[str, str]) -> dict[str, str]:
     return {place: what for ref, what in references.items() for place in _places(ref, (*YAML, ".onnx"))}
 
 
-def _tables(problem: Problem) -> dict[str, str]:
-    """The real paths of the cost tables."""
+def table_files(platform: Platform) -> dict[str, str]:
+    """Real paths of a platform's cost tables, to what they are."""
     from rtsched.cost.table import TableCost
 
     return {
         os.path.realpath(one.cost.table.source): f"the cost table of accelerator {one.name!r}"
-        for one in problem.platform.accelerators
+        for one in platform.accelerators
         if isinstance(one.cost, TableCost) and one.cost.file is not None
     }
+
+
+def _models(scenario: str) -> dict[str, str]:
+    """The real paths of the models that a scenario names."""
+    from rtsched.library import model_files
+
+    return {os.path.realpath(path): f"the model {name}" for path, name in model_files(scenario).items()}
 
 
 def _series(scenario: Scenario) -> dict[str, str]:

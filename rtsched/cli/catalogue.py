@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rtsched.cli._inputs import check_outputs, input_files
+from rtsched.cli._inputs import check_outputs, input_files, table_files
 from rtsched.errors import FaultList, InputError
 
 __all__ = ["SHOW_EPILOG", "list_", "show"]
@@ -82,13 +82,16 @@ def show(
 
 def _show_layers(model: str, platform: str, accelerator: str | None, tiles: int, json: str | None) -> None:
     from rtsched.layer_costs import layer_costs
+    from rtsched.library import load_model, load_platform
     from rtsched.report import files
     from rtsched.report.console import console
     from rtsched.report.layers import describe_layers, layers_to_json
 
     faults = FaultList()
-    found = faults.of(layer_costs, model, platform, accelerator, tiles)
-    check_outputs(faults, {"--json": json}, input_files({model: "the model", platform: "the platform"}))
+    network, hardware = faults.of(load_model, model), faults.of(load_platform, platform)
+    inputs = input_files({model: "the model", platform: "the platform"})
+    check_outputs(faults, {"--json": json}, inputs if hardware is None else inputs | table_files(hardware))
+    found = None if network is None or hardware is None else faults.of(layer_costs, network, hardware, accelerator, tiles)
     faults.report()
     assert found is not None
     if json is not None:

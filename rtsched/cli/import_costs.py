@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtsched.cli._inputs import check_outputs
-from rtsched.cli.importing import check_yaml
-from rtsched.errors import FaultList
+from rtsched.errors import FaultList, InputError
 
 if TYPE_CHECKING:
     from rtsched.cost.table import CostTable
@@ -143,6 +142,17 @@ def _target(model: str, accelerator: str, tiles: int) -> Target:
     return Target(model, accelerator, tiles)
 
 
+def _check_name(option: str, path: str) -> bool:
+    """Refuse a file that is called otherwise than what it will hold."""
+    from rtsched.library import YAML
+    from rtsched.report.files import STDOUT
+
+    suffixes = YAML if option == "--model-yaml" else (".csv",)
+    if path != STDOUT and not path.lower().endswith(suffixes):
+        raise InputError(f"{option} {path or repr(path)}: must end in {' or '.join(suffixes)}, or be - for standard output")
+    return True
+
+
 def _import(
     target: Target, inputs: Mapping[str, str | None], outputs: Mapping[str, str | None], load: Callable[[Target], CostTable]
 ) -> None:
@@ -158,13 +168,10 @@ def _import(
     for option, name in (("--model", target.model), ("--accelerator", target.accelerator)):
         if not name.strip() or not name.isprintable():
             faults.add(f"{option}: must be a name, got {name!r:.60}")
-    if table_file is not None and table_file != files.STDOUT and not table_file.lower().endswith(".csv"):
-        faults.add(f"--output {table_file}: must end in .csv, or be - for standard output")
-    if model_file is not None:
-        faults.of(check_yaml, model_file)
-        if "/" in target.model:
-            faults.add(f"--model-yaml: writes one network; {target.model!r} is a subnet")
-    check_outputs(faults, outputs, {os.path.realpath(path): what for what, path in inputs.items() if path is not None})
+    named = {option: path for option, path in outputs.items() if path is None or faults.of(_check_name, option, path)}
+    if model_file is not None and "/" in target.model:
+        faults.add(f"--model-yaml: writes one network; {target.model!r} is a subnet")
+    check_outputs(faults, named, {os.path.realpath(path): what for what, path in inputs.items() if path is not None})
     faults.report()
     table = load(target)
     made = []  # both, before either is written

@@ -12,7 +12,7 @@ import typer
 
 from rtsched.errors import FaultList, InputError, short
 
-__all__ = ["app", "check_yaml"]
+__all__ = ["app"]
 
 MAX_DIGITS = 15
 """Of the size of a dimension."""
@@ -63,7 +63,7 @@ def import_onnx(
     path = faults.of(_onnx_file, model)
     sizes = faults.of(_sizes, dim or [])
     if output is not None:
-        faults.of(check_yaml, output)
+        faults.of(_check_yaml, output)
     if output is not None and path is not None and os.path.realpath(output) == os.path.realpath(path):
         faults.add(f"--output {output}: would overwrite the model")
     faults.report()
@@ -107,7 +107,7 @@ def import_xrbench(
 
     faults = FaultList()
     if output is not None:
-        faults.of(check_yaml, output)
+        faults.of(_check_yaml, output)
         if os.path.realpath(output) == os.path.realpath(file):
             faults.add(f"--output {output}: would overwrite the file")
     if name is not None and not name.strip():
@@ -147,7 +147,7 @@ def _sizes(dimensions: Sequence[str]) -> dict[str, int]:
     return sizes
 
 
-def check_yaml(output: str) -> None:
+def _check_yaml(output: str) -> None:
     """Refuse a file for YAML that is called otherwise, or cannot be written."""
     from rtsched.library import YAML
     from rtsched.report.files import STDOUT, check_writable

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from rtsched.cli._inputs import check_outputs, input_files
-from rtsched.errors import FaultList
+from rtsched.cli._inputs import check_outputs, input_files, table_files
+from rtsched.errors import FaultList, InputError
 
 __all__ = ["EPILOG", "roofline"]
 
@@ -41,11 +41,14 @@ def roofline(
     network = faults.of(load_model, model)
     hardware = faults.of(load_platform, platform)
     if suffix is not None:
-        check_outputs(faults, {"-o": output}, input_files({model: "the model", platform: "the platform"}))
+        inputs = input_files({model: "the model", platform: "the platform"})
+        check_outputs(faults, {"-o": output}, inputs if hardware is None else inputs | table_files(hardware))
     faults.report()
     assert network is not None
     assert hardware is not None
     chosen = [one for one in hardware.accelerators if accelerator in (None, one.name)]
+    if tiles < 1:  # one fault, not one per accelerator
+        raise InputError(f"--tiles: must be at least 1, got {tiles}")
     costs = [faults.of(layer_costs, network, hardware, one.name, min(tiles, one.tiles)) for one in chosen]
     if not chosen:
         faults.of(layer_costs, network, hardware, accelerator)

@@ -306,7 +306,7 @@ def _nodes(proto: onnx.ModelProto) -> Iterator[Node]:
 
 def _layers(nodes: Iterable[Node], unknown: Literal["refuse", "free"]) -> tuple[tuple[LayerBase, ...], tuple[UnknownOperator, ...]]:
     layers: list[LayerBase] = []
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     faults: dict[str, None] = {}
     uses: dict[tuple[str, str], list[str]] = {}
     for node in nodes:
@@ -337,7 +337,7 @@ def _first_fault(error: ValidationError) -> str:
     return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")
 
 
-def _renamed(layer: LayerBase, taken: set[str]) -> LayerBase:
+def _renamed(layer: LayerBase, taken: dict[str, int]) -> LayerBase:
     """The layer with a name that no earlier one has."""
     name = unused_name(layer.name, taken)
     return layer if name == layer.name else layer.model_copy(update={"name": name})

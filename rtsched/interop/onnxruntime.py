@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rtsched._csv import read_text, shown
+from rtsched._csv import is_text, read_text, shown
 from rtsched.cost.table import CostTable
 from rtsched.errors import InputError
 from rtsched.interop.costs import LayerCost, Rows, Target, quantity
@@ -111,7 +111,7 @@ def _events(file: str, faults: list[str]) -> Iterator[_Event]:
         if not (is_run or (category == "Node" and isinstance(name, str) and name.endswith(KERNEL))):
             continue
         node = str(name).removesuffix(KERNEL) if not is_run else RUN
-        if not node.strip():
+        if not node.strip() or not is_text(node):
             faults.append(f"{place} name: must name a node, got {shown(name)}")
             continue
         before = len(faults)
@@ -145,13 +145,13 @@ class _Cursor:
         self._file = file
         self._text = read_text(file)
         self._decoder = json.JSONDecoder()
-        self._line = 1
+        self._line, self._line_start = 1, 0
         self.at = 0
         self.move(0)
 
     @property
     def place(self) -> str:
-        return f"{self._file}:{self._line}:{self.at - self._text.rfind(NEWLINE, 0, self.at)}"
+        return f"{self._file}:{self._line}:{self.at - self._line_start + 1}"
 
     @property
     def character(self) -> str:
@@ -162,7 +162,10 @@ class _Cursor:
         """Go forward to `to`, and over the blanks there."""
         while self._text[to : to + 1] in _BLANKS:
             to += 1
-        self._line += self._text.count(NEWLINE, self.at, to)
+        n_lines = self._text.count(NEWLINE, self.at, to)
+        if n_lines:
+            self._line += n_lines
+            self._line_start = self._text.rfind(NEWLINE, self.at, to) + 1
         self.at = to
 
     def value(self) -> Any:

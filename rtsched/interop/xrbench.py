@@ -135,7 +135,7 @@ def _check_rates(networks: Sequence[NetworkText], parents: Sequence[tuple[int, .
 def _layers(network: NetworkText, padding: Padding, faults: list[str]) -> list[Conv]:
     if not network.layers:
         faults.append(f"{network.name.place}: network {shown(network.name.text)} has no layers")
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     made = [_conv(layer, padding, unused_name(layer.name.text, taken), faults) for layer in network.layers]
     return [one for one in made if one is not None]
 

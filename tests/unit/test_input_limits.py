@@ -313,6 +313,10 @@ def test_results_do_not_overwrite_cost_tables_and_models(tmp_path, monkeypatch):
     assert messages("run", "in.yaml", "--csv", "board.yaml") == ["--csv board.yaml: would overwrite the platform"]
     (tmp_path / "m.onnx").write_text("")
     (tmp_path / "m.yaml").symlink_to("m.onnx")
+    (tmp_path / "net.yaml").write_text(model)
+    (tmp_path / "named.yaml").write_text((tmp_path / "in.yaml").read_text().replace(model, "net.yaml"))
+    assert messages("run", "named.yaml", "--json", "net.yaml") == ["--json net.yaml: would overwrite the model net.yaml"]
+    assert (tmp_path / "net.yaml").read_text() == model
     assert messages("import", "onnx", "m.onnx", "-o", "m.yaml") == ["--output m.yaml: would overwrite the model"]
 
 

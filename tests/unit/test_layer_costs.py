@@ -14,6 +14,7 @@ from rtsched.cli import app
 from rtsched.cost.dataflow import DataflowCost
 from rtsched.errors import InputError
 from rtsched.layer_costs import layer_costs
+from rtsched.library import load_model
 from rtsched.platform.platform import Accelerator, Memory, Platform
 from rtsched.report.layers import describe_layers, layers_to_dict, layers_to_json, shape_of
 from rtsched.workload.layer import Conv, Elementwise, Embedding, Gemm, Norm, Pool, Recurrent, Reshape, Softmax
@@ -234,8 +235,25 @@ def test_faults_of_the_options(tmp_path):
         "--tiles: needs -p PLATFORM, and a model to cost",
         "--json: needs -p PLATFORM, and a model to cost",
     ]
-    assert "has 1 to 1 tiles to run on, got 2" in messages("kws_res8", "-p", "dream_4k_2ws", "--tiles", 2)[0]
+    assert "has one tile to run on, got 2" in messages("kws_res8", "-p", "dream_4k_2ws", "--tiles", 2)[0]
     assert len(messages("kws_res9", "-p", "dream_4k_3ws")) == 2
     board = tmp_path / "board.yaml"
     board.write_text(platform().model_dump_json(exclude_none=True), encoding="utf-8")
     assert messages("kws_res8", "-p", board, "--json", board) == [f"--json {board}: would overwrite the platform"]
+
+
+def test_the_cost_table_of_a_platform_is_not_overwritten(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = "model,layer,accelerator,latency_ns\n" + "".join(f"kws_res8,{layer.name},npu,9\n" for layer in layers_of("kws_res8"))
+    (tmp_path / "costs.csv").write_text(rows, encoding="utf-8")
+    board = "name: b\naccelerators: [{name: npu, cost: {model: table, file: costs.csv}}]\nmemory: {peak_gb_per_s: 1}\n"
+    (tmp_path / "board.yaml").write_text(board, encoding="utf-8")
+    result = invoke("show", "kws_res8", "-p", "board.yaml", "--json", "costs.csv")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "--json costs.csv: would overwrite the cost table of accelerator 'npu'\n"
+    assert (tmp_path / "costs.csv").read_text(encoding="utf-8") == rows
+    assert invoke("show", "kws_res8", "-p", "board.yaml", "--json", "new.json").exit_code == 0
+
+
+def layers_of(model):
+    return [layer for layer in load_model(model).variants[0].all_layers if not layer.is_free]

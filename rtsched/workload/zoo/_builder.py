@@ -324,9 +324,8 @@ class Builder:
         channels = self.shape.channels + sum(other.channels for other in others)
         self.append(Reshape(name=self.named(name)), self.shape._replace(channels=channels))
 
-    def uncounted_pool(self, name: str, stride: int) -> None:
-        """A pooling that rounds sizes up and costs nothing: the measurements that the network stands beside do not have it."""
-        rows, columns = (-(-size // stride) for size in (self.shape.rows, self.shape.columns))
+    def resized(self, name: str, rows: int, columns: int) -> None:
+        """A map of another size that costs nothing, as the figures that the network stands beside have it; its file says why."""
         self.append(Reshape(name=self.named(name)), self.shape._replace(rows=rows, columns=columns))
 
     # Results

@@ -61,7 +61,7 @@ def googlenet() -> Model:
         net.conv("conv1", 64, 7, stride=2, pool=_HALVING)
         net.conv("reduce2", 64)
         net.conv("conv2", 192, 3)
-        net.uncounted_pool("pool2", 2)
+        net.resized("pool2", 28, 28)
     for name, module in _MODULES.items():
         with net.scope(f"inception{name}"):
             _inception(net, module)

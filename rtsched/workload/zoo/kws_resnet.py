@@ -9,10 +9,9 @@ parameters, 380 M multiplies.
 Input: one second of speech as 101 frames of 40 mel-frequency cepstral coefficients.
 
 Assumed: the first convolution is not padded, as the paper's own count says (1.52 M multiplies with 405 weights make 99 x 38
-positions); the 4x3 pooling drops incomplete windows at the border, so that the residual blocks work on 24 x 12. This makes
-33 M multiplies, 10 % more than published. The published sum follows when the pooled map is one shorter each way, 23 x 11
-(as for the larger res26: 48 x 18 behind a 2x2 pooling makes its published 380 M). The authors' released code pads
-the first convolution and makes 37 M.
+positions), and the residual blocks work on 23 x 11, which its sum of 30 M needs (as for the larger res26: 48 x 18 behind a 2x2
+pooling makes its published 380 M). A 4x3 pooling that drops incomplete windows leaves 24 x 12, hence 33 M; its last row and column
+are cut off. The authors' released code pads the first convolution and makes 37 M.
 
 Batch normalisation stands behind the additions, has no trained scale or shift, and is folded into the next convolution;
 convolutions have no bias.
@@ -37,6 +36,7 @@ _FRAMES, _COEFFICIENTS = 101, 40
 _CHANNELS = 45
 _BLOCKS = 3
 _POOL = (4, 3)
+_COUNTED = (23, 11)
 _CLASSES = 12
 
 _RES26_INPUT = Shape(3, 96, 96)
@@ -48,6 +48,7 @@ def kws_res8() -> Model:
     net = Builder(1, _FRAMES, _COEFFICIENTS)
     net.conv("stem", _CHANNELS, 3, padding=0, bias=False)
     net.pool("stem_pool", _POOL)
+    net.resized("border", *_COUNTED)
     for block in range(1, _BLOCKS + 1):
         entry = net.shape
         with net.scope(f"block{block}"):
@@ -64,7 +65,7 @@ def kws_res26() -> Model:
     """The network res26 as MoCA measured it: twelve residual blocks behind a pooling by two."""
     net = Builder(*_RES26_INPUT)
     net.conv("stem", _CHANNELS, 3, bias=False)
-    net.uncounted_pool("stem_pool", 2)
+    net.resized("stem_pool", 48, 48)
     added = net.shape._replace(rows=_RES26_INPUT.rows, columns=_RES26_INPUT.columns)
     for block in range(1, _RES26_BLOCKS + 1):
         with net.scope(f"block{block}"):
