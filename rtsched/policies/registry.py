@@ -35,11 +35,13 @@ POLICIES = {
     "fcfs-static": "rtsched.policies.fcfs_static",
     "herald": "rtsched.policies.herald",
     "llf": "rtsched.policies.llf",
+    "planaria": "rtsched.policies.planaria",
     "priority": "rtsched.policies.priority",
     "rm": "rtsched.policies.rm",
     "rr": "rtsched.policies.rr",
     "srpt": "rtsched.policies.srpt",
     "static": "rtsched.policies.static",
+    "veltair": "rtsched.policies.veltair",
 }
 """Name to module; the module's ``policy()`` makes the composition and its docstring tells what it does."""
 

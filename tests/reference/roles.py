@@ -3,6 +3,8 @@
 import numpy as np
 
 from reference.draws import mix
+from reference.planaria import Planaria
+from reference.veltair import LayerBlocks
 from rtsched.policies.roles import Dropper, Mapper, Regulator, Selector, Tuner
 
 
@@ -170,11 +172,13 @@ TWINS = {
     "fcfs-static": StaticFirstCome,
     "herald": LeastCost,
     "llf": LeastLaxity,
+    "planaria": Planaria,
     "priority": LargestPriority,
     "rm": ShortestPeriod,
     "rr": RoundRobin,
     "srpt": ShortestRemaining,
     "static": StaticPartition,
+    "veltair": LayerBlocks,
 }
 
 
