@@ -35,7 +35,8 @@ cdef struct Option:
     bint is_free  # now
     int64_t start_ns
     int64_t end_ns
-    int64_t late_ns  # end_ns and the margin less the block's deadline
+    int grade  # 0: free now and in time with the margin, 1: without it, 2: later or not free
+    int64_t late_ns  # end_ns less the block's deadline
 
 
 def work_after(problem):
@@ -215,24 +216,26 @@ cdef class LayerBlocks(NativeMapper):
                 column = s.t.option_first[a] + n - 1
                 one.accelerator, one.n_tiles = a, n
                 one.end = min(job.layer + size, self.ends[job.layer, column])
-                if one.end == job.layer:
-                    continue
                 one.is_free = n <= self.n_free[a]
+                if one.end == job.layer or (not one.is_free and self.n_free[a] > 0):
+                    continue
                 one.start_ns = self.available_ns[column]
                 time_ns = self.before_ns[one.end, column] - self.before_ns[job.layer, column]
                 if job.start_ns >= 0 and job.n_tiles != n:
                     time_ns += s.t.regroup_ns
                 one.end_ns = one.start_ns + time_ns
-                one.late_ns = one.end_ns + <int64_t>(self.margin * <double>time_ns) - self.deadline_ns(job, one.end)
+                one.late_ns = one.end_ns - self.deadline_ns(job, one.end)
+                one.grade = 2
+                if one.is_free and one.late_ns <= 0:
+                    one.grade = one.late_ns + <int64_t>(self.margin * <double>time_ns) > 0
                 if best.n_tiles == 0 or self.is_better(&one, best):
                     best[0] = one
 
     cdef bint is_better(self, const Option *one, const Option *best) noexcept nogil:
         # Whether an option goes before one with a smaller accelerator, or with fewer tiles of the same.
-        cdef bint meets = one.is_free and one.late_ns <= 0
-        if meets != (best.is_free and best.late_ns <= 0):
-            return meets
-        if meets and one.n_tiles != best.n_tiles:
+        if one.grade != best.grade:
+            return one.grade < best.grade
+        if one.grade == 0 and one.n_tiles != best.n_tiles:
             return one.n_tiles < best.n_tiles
         if one.late_ns != best.late_ns:
             return one.late_ns < best.late_ns

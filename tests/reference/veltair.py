@@ -70,8 +70,12 @@ class LayerBlocks(Mapper):
                 if end == layer:
                     continue
                 start, is_busy = one[n - 1]
+                if is_busy and not one[0][1]:
+                    continue
                 time = self.time(range(layer, end), option) + (p.regroup_ns if held not in (None, n) else 0)
                 until = start + time
-                late = until + int(self.margin * float(time)) - self.deadline(state, row, end)
-                rank = (1, late, is_busy, n) if is_busy or late > 0 else (0, n, late, 0)
+                late = until - self.deadline(state, row, end)
+                rank = (2, late, is_busy, n) if is_busy or late > 0 else (1, late, 0, n)
+                if not is_busy and late + int(self.margin * float(time)) <= 0:
+                    rank = (0, n, late, 0)
                 yield rank, a, n, end, until, not is_busy
