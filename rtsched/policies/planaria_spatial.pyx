@@ -298,7 +298,7 @@ cdef class SpatialShares(NativeMapper):
             share.weight = (s.jobs[share.slot].priority + self.priority_offset) / <double>max(1, best_ns)
 
     cdef void compare(self, const State *s, Share *share, int accelerator, int n_tiles, bint is_best, int64_t *best_ns) noexcept nogil:
-        # Take an option if the job ends earlier there than on the one it has. Of equals: where it was, then the fewer tiles, then the first.
+        # Take an option if the job ends earlier there than on the one it has. Of equals: where it was, then the first.
         cdef int last = s.jobs[share.slot].accelerator
         cdef int64_t time_ns = self.remaining_ns(s, share, accelerator, n_tiles)
         if time_ns < 0:

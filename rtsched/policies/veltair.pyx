@@ -4,14 +4,16 @@ Liu et al., "VELTAIR: Towards high-performance multi-tenant deep learning servic
 section 4.2: whole models hold resources for too long, single layers conflict too often, so consecutive layers are committed together, the
 fewer the more jobs there are. A block has at most ceil(`layers` * tiles / active jobs) layers, from 1 to `layers`; tiles count over all
 accelerators, active jobs are those that are ready or run. Its deadline is the release plus the part of the relative deadline that
-belongs to the layers up to its end. Among the options that are free now and meet it, the one with the fewest tiles is taken, then the
-one that ends first. If none does, the block goes where it is least late, busy tiles included as of when their blocks end, and may wait
-for that.
+belongs to the layers up to its end. Of the options that are free now and meet it with a `margin` to spare, the one with the fewest tiles is
+taken, then the one that ends first; else the one that meets it with most to spare. If none does, the block goes where it is least late, and
+waits for an accelerator without a free tile if that is the one, until its blocks end.
 
-Departures. The paper shares the deadline out by operations; here a layer counts with its expected time on the fastest single tile
+Departures. The margin stands for interference, which the paper predicts: without it the fewest tiles are late as soon as others use the
+memory. The paper shares the deadline out by operations; here a layer counts with its expected time on the fastest single tile
 (`Problem.after_min_ns`), which for layers bound by memory is closer to what they need. Its compiler makes code for several levels of
-interference; here there are none, and estimates are of layers alone. The paper has cores that are alike; the choice among unequal accelerators, and
-waiting for one, are ours. Layers that a job may skip count in full in the time of a block. A block ends before a layer that cannot run on its tiles.
+interference; here there is one, and estimates are of layers alone. The paper has cores that are alike; the choice among unequal
+accelerators, and waiting for one, are ours. Layers that a job may skip count in full in the time of a block. A block ends before a layer
+that cannot run on its tiles.
 """
 
 from libc.stdint cimport int32_t, int64_t
