@@ -186,8 +186,8 @@ def test_a_static_partition_takes_the_group_on_which_the_model_is_fastest():
 
 
 def test_planaria_gives_what_deadlines_need_and_shares_the_rest():
-    # Two layers of 120 / n ns on n of 8 tiles. At slack 65 four tiles are needed (60 in all), at 130 two (120), at 250 one (240). The eighth
-    # goes by 1 / remaining: to x.
+    # Two layers of 120 / n ns on n of 8 tiles. At slack 65 four tiles are needed (60 in all), at 130 two (120), at 250 one (240). The
+    # eighth goes by 1 / remaining: to x.
     times = {name: [{n: 120 // n for n in range(1, 9)}] for name in "xyz"}
     tasks = [once(name, name, 2, deadline_ns=deadline) for name, deadline in (("x", 65), ("y", 130), ("z", 250))]
     found = placed(run(tiled_problem(tasks, times, (8,)), "planaria", layers=True))
