@@ -39,11 +39,13 @@ POLICIES = {
     "fcfs-static": "rtsched.policies.fcfs_static",
     "herald": "rtsched.policies.herald",
     "llf": "rtsched.policies.llf",
+    "planaria": "rtsched.policies.planaria",
     "priority": "rtsched.policies.priority",
     "rm": "rtsched.policies.rm",
     "rr": "rtsched.policies.rr",
     "srpt": "rtsched.policies.srpt",
     "static": "rtsched.policies.static",
+    "veltair": "rtsched.policies.veltair",
 }
 """Name to module; the module's ``policy()``, or the function after a colon, makes the composition, and the docstrings tell what it does."""
 

@@ -23,14 +23,22 @@ def test_native_policies(name, problem, seed):
     assert_equal_runs(run(problem, name, seed=seed, layers=True), run_reference(problem, twin, seed))
 
 
-VARIANTS = [{"objective": "energy"}, {"objective": "edp", "balance": 2.0}, {"balance": 1.3}]
+VARIANTS = [
+    ("herald", {"objective": "energy"}),
+    ("herald", {"objective": "edp", "balance": 2.0}),
+    ("herald", {"balance": 1.3}),
+    ("planaria", {"mode": "temporal"}),
+    ("planaria", {"mode": "temporal", "late": "replay", "priority_offset": 0}),
+    ("planaria", {"mode": "spatial", "priority_offset": 0}),
+    ("veltair", {"layers": 3}),
+]
 
 
-@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+@pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
 @given(problem=problems(), seed=seeds)
-def test_variants_of_herald(settings, problem, seed):
-    native = configure(load_policy("herald"), {f"mapper.{name}": value for name, value in settings.items()})
-    twin = Policy(mapper=roles.LeastCost(**settings))
+def test_variants_of_policies(name, settings, problem, seed):
+    native = configure(load_policy(name), {f"mapper.{key}": value for key, value in settings.items()})
+    twin = Policy(mapper=roles.TWINS[name](**settings))
     assert_equal_runs(run(problem, native, seed=seed, layers=True), run_reference(problem, twin, seed))
 
 

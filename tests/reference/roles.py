@@ -4,6 +4,8 @@ import numpy as np
 
 from reference.draws import mix
 from reference.dream import MapScore
+from reference.planaria import Planaria
+from reference.veltair import LayerBlocks
 from rtsched.policies.roles import Dropper, Mapper, Regulator, Selector, Tuner
 
 
@@ -172,11 +174,13 @@ TWINS = {
     "fcfs-static": StaticFirstCome,
     "herald": LeastCost,
     "llf": LeastLaxity,
+    "planaria": Planaria,
     "priority": LargestPriority,
     "rm": ShortestPeriod,
     "rr": RoundRobin,
     "srpt": ShortestRemaining,
     "static": StaticPartition,
+    "veltair": LayerBlocks,
 }
 
 

@@ -38,6 +38,8 @@ def three_jobs():
         ("srpt", "b a c"),  # 20, 60, 90
         ("priority", "b c a"),  # 5, 3, 1
         ("rm", "a c b"),  # 5,000, 7,000, 9,000
+        ("planaria", "c b a"),  # (p + 1) / slack at 10: 4 / 190, 6 / 390, 2 / 290
+        ("veltair", "c a b"),  # one block each
     ],
 )
 def test_order_of_three_jobs(policy, order):
@@ -181,6 +183,43 @@ def test_a_static_partition_takes_the_group_on_which_the_model_is_fastest():
     }
     with pytest.raises(InputError, match="task 'v': no accelerator's group of tiles can run every layer of model 'v'"):
         run(tiled_problem([once("v", "v", 2, deadline_ns=900)], {"v": [{1: 5}, {2: 5}]}, (8, 2)), "static")
+
+
+def test_planaria_gives_what_deadlines_need_and_shares_the_rest():
+    # Two layers of 120 / n ns on n of 8 tiles. At slack 65 four tiles are needed (60 in all), at 130 two (120), at 250 one (240). The
+    # eighth goes by 1 / remaining: to x.
+    times = {name: [{n: 120 // n for n in range(1, 9)}] for name in "xyz"}
+    tasks = [once(name, name, 2, deadline_ns=deadline) for name, deadline in (("x", 65), ("y", 130), ("z", 250))]
+    found = placed(run(tiled_problem(tasks, times, (8,)), "planaria", layers=True))
+    assert found["x"] == [(0, 0, 5), (24, 0, 5)]
+    assert found["y"][0] == (0, 0, 2)
+    assert found["z"][0] == (0, 0, 1)
+
+
+def test_planaria_leaves_late_jobs_what_is_over():
+    # w is late on any number and gets the three tiles that x, which needs five, leaves.
+    times = {name: [{n: 120 // n for n in range(1, 9)}] for name in "wx"}
+    tasks = [once("w", "w", 2, deadline_ns=5), once("x", "x", 2, deadline_ns=50)]
+    found = placed(run(tiled_problem(tasks, times, (8,)), "planaria", layers=True))
+    assert (found["w"][0], found["x"][0]) == ((0, 0, 3), (0, 0, 5))
+
+
+@pytest.mark.parametrize(("late", "order"), [("last", "x y z"), ("replay", "z y x")])
+def test_planaria_orders_late_jobs(late, order):
+    # All three are late when b ends at 50.
+    tasks = [once(name, name, 1, deadline_ns=5, release_ns=i + 1) for i, name in enumerate("xyz")]
+    tasks.append(once("b", "b", 1, deadline_ns=900))
+    problem = problem_of(tasks, {**{name: [[10]] for name in "xyz"}, "b": [[50]]})
+    begun = starts(run(problem, configure(load_policy("planaria"), {"mapper.late": late}), layers=True))
+    assert sorted("xyz", key=begun.get) == order.split()
+
+
+def test_veltair_takes_the_fewest_tiles_that_meet_a_share():
+    # One block of two layers of 120 / n ns each. With a margin of a quarter x needs 300 / n <= 100, three tiles, y 300 / n <= 300, one.
+    times = {name: [{n: 120 // n for n in range(1, 9)}] for name in "xyz"}
+    tasks = [once(name, name, 2, deadline_ns=deadline) for name, deadline in (("x", 100), ("y", 300), ("z", 400))]
+    found = placed(run(tiled_problem(tasks, times, (8,)), "veltair", layers=True))
+    assert found == {"x": [(0, 0, 3), (40, 0, 3)], "y": [(0, 0, 1), (120, 0, 1)], "z": [(0, 0, 1), (120, 0, 1)]}
 
 
 def herald_problem():
