@@ -1,0 +1,185 @@
+"""Results of a study by cell, and their ratios with intervals.
+
+A cell holds the runs of one policy in one case (a load, a trigger probability, a setting) of one scenario on one platform, one
+for each seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtsched.study.intervals import Estimates, mean_intervals
+from rtsched.study.runner import PlannedRun
+from rtsched.study.stored import StoredRun
+
+__all__ = ["Case", "Cell", "Pair", "Ratio", "Stage", "geometric_ratio"]
+
+Pair = tuple[str, str]
+"""A scenario and a platform."""
+
+
+class Cell(NamedTuple):
+    """Which runs belong together."""
+
+    case: str
+    scenario: str
+    platform: str
+    policy: str
+
+    @property
+    def pair(self) -> Pair:
+        """Its scenario and platform."""
+        return (self.scenario, self.platform)
+
+
+class Case(NamedTuple):
+    """A planned run and what the study calls it."""
+
+    case: str
+    policy: str
+    run: PlannedRun
+
+    @property
+    def cell(self) -> Cell:
+        """Where its result belongs."""
+        return Cell(self.case, self.run.scenario, self.run.platform, self.policy)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A part of a study, as far as it is done.
+
+    Attributes
+    ----------
+    name, title : str
+    n_planned : int
+        Runs.
+    runs : mapping of Cell to tuple of StoredRun
+        Cells whose runs are all there, by ascending seed, in the order in which they were planned.
+    """
+
+    name: str
+    title: str
+    n_planned: int
+    runs: Mapping[Cell, tuple[StoredRun, ...]]
+
+    @classmethod
+    def of(cls, name: str, title: str, cases: Sequence[Case], found: Sequence[StoredRun | None]) -> Stage:
+        """Sort results, None where there is none yet, into cells; cells that are not complete are left out."""
+        by_cell: dict[Cell, list[StoredRun | None]] = {}
+        for case, run in zip(cases, found, strict=True):
+            by_cell.setdefault(case.cell, []).append(run)
+        runs = {}
+        for cell, members in by_cell.items():
+            whole = [one for one in members if one is not None]
+            if len(whole) == len(members):
+                runs[cell] = tuple(sorted(whole, key=lambda one: one.label.seed))
+        return cls(name, title, len(cases), runs)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every planned run is there."""
+        return self.n_stored == self.n_planned
+
+    @property
+    def n_stored(self) -> int:
+        """Runs of complete cells."""
+        return sum(map(len, self.runs.values()))
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """Cases, in the order in which they were planned."""
+        return tuple(dict.fromkeys(cell.case for cell in self.runs))
+
+    @property
+    def simulated_s(self) -> float:
+        """Simulated time of all runs."""
+        return sum(run.label.duration_s for runs in self.runs.values() for run in runs)
+
+    @property
+    def wall_s(self) -> float:
+        """Wall time of all runs, one after the other, whenever they were run."""
+        return sum(run.wall_s for runs in self.runs.values() for run in runs)
+
+    def values(self, cell: Cell, metric: str) -> NDArray[np.float64]:
+        """A metric of a cell by seed; ``accuracy`` is that of the subnets that ran."""
+        return np.array([one.accuracy if metric == "accuracy" else one.scalars[metric] for one in self.runs[cell]])
+
+    def mean(self, cell: Cell, metric: str) -> float:
+        """Mean of a metric over the seeds for which it is defined; NaN when there are none."""
+        values = self.values(cell, metric)
+        values = values[np.isfinite(values)]
+        return float(values.mean()) if len(values) else float("nan")
+
+    def means(self, cells: Sequence[Cell], metric: str) -> Estimates:
+        """Mean of a metric over seeds with its interval, for cells with equally many seeds."""
+        return mean_intervals(np.array([self.values(cell, metric) for cell in cells]).T)
+
+    def contested(self, cells: Iterable[Cell]) -> set[Pair]:
+        """Pairs of which at least one cell has a missed deadline: only there does UXCost tell schedulers apart."""
+        return {cell.pair for cell in cells if self.mean(cell, "violation_rate") > 0}
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Geometric mean, over pairs and seeds, of one policy's metric over another's.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        With the 95 % interval; NaN when there is nothing to compare.
+    n_cells : int
+        Cells of either side.
+    least : float
+        The smallest ratio of a cell (geometric mean over seeds).
+    least_at : Cell or None
+    """
+
+    mean: float
+    low: float
+    high: float
+    n_cells: int
+    least: float
+    least_at: Cell | None
+
+
+def geometric_ratio(
+    stage: Stage, metric: str, other_of: Callable[[Cell], Cell], chosen: Iterable[Cell], *, bottom: Stage | None = None
+) -> Ratio:
+    """Compare cells with others, seed by seed.
+
+    For each seed the logarithms of the ratios are averaged over the cells; the interval is that of the mean of these averages
+    over the seeds (`rtsched.study.intervals.mean_intervals`): seeds are resampled, scenarios and platforms are not. Runs of one
+    seed saw the same frames.
+
+    Parameters
+    ----------
+    stage : Stage
+    metric : str
+    other_of : callable
+        The cell that a cell is divided by.
+    chosen : iterable of Cell
+        Those whose other is not there are left out.
+    bottom : Stage, optional
+        Where the others are; default: `stage`.
+    """
+    below = bottom or stage
+    cells = [cell for cell in chosen if cell in stage.runs and other_of(cell) in below.runs]
+    logs: list[NDArray[np.float64]] = []
+    for cell in cells:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs.append(np.log(stage.values(cell, metric) / below.values(other_of(cell), metric)))
+    kept = [place for place, one in enumerate(logs) if np.isfinite(one).all()]
+    if not kept:
+        return Ratio(np.nan, np.nan, np.nan, 0, np.nan, None)
+    table = np.array([logs[place] for place in kept])
+    found = mean_intervals(table.mean(axis=0)[:, np.newaxis])
+    by_cell = table.mean(axis=1)
+    least = int(np.argmin(by_cell))
+    mean, low, high = (float(np.exp(part[0])) for part in (found.mean, found.low, found.high))
+    return Ratio(mean, low, high, len(kept), float(np.exp(by_cell[least])), cells[kept[least]])
