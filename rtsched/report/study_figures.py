@@ -97,7 +97,9 @@ def _legend(figure: Any, look: Mapping[str, dict[str, Any]], shown: Sequence[str
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], label=name, markersize=4, linewidth=1, **look[name]) for name in look if name in shown]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)), frameon=False, fontsize=7)
+    # What fits beside each other: a name of a policy with its mark takes about 1.2 inches.
+    columns = max(1, min(len(handles), int(figure.get_size_inches()[0] / 1.2)))
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False, fontsize=7)
 
 
 def _geometric(stage: Stage, cells: Sequence[Cell], metric: str) -> float:
@@ -155,6 +157,8 @@ def _lines(stage: Stage, look: Mapping[str, dict[str, Any]], label: str, metric:
 
 def _reductions(findings: DreamFindings, look: Mapping[str, dict[str, Any]]) -> bytes:
     """UXCost of the variants relative to each baseline with its interval, a panel for each load."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     found = [one for one in reductions(findings) if one.where == "contested" and one.uxcost.n_cells]
     cases = list(dict.fromkeys(one.case for one in found)) or ["no missed deadlines"]
     names = findings.plan.policies
@@ -164,6 +168,9 @@ def _reductions(findings: DreamFindings, look: Mapping[str, dict[str, Any]]) -> 
                 _points(ax, [one for one in found if (one.case, one.policy) == (case, policy)], place, names.baselines, look[policy])
             ax.axvline(1, color="black", linewidth=0.6)
             ax.set(xscale="log", title=case)
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set_yticks(range(len(names.baselines)), names.baselines)
         figure.supxlabel("UXCost / UXCost of the baseline, where deadlines are missed", fontsize=8)
         _legend(figure, look, names.variants)

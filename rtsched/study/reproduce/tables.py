@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
-from rtsched.study.reproduce.cells import Cell, Ratio, Stage, geometric_ratio
+from rtsched.study.reproduce.cells import Cell, Paired, Ratio, Stage, paired, ratios
 from rtsched.study.reproduce.dream import DreamFindings
 from rtsched.study.reproduce.loads import LEVELS
 from rtsched.study.reproduce.stages import DEFAULT, variations
@@ -116,7 +117,7 @@ def summary_table(stage: Stage, findings: DreamFindings) -> Table:
         for policy in findings.plan.policies.names:
             cells = [cell for cell in stage.runs if (cell.case, cell.policy) == (case, policy)]
             if cells:
-                accuracy = [value for cell in cells if np.isfinite(value := stage.mean(cell, "accuracy"))]
+                accuracy = [stage.mean(cell, "accuracy") for cell in cells]
                 rows.append(
                     (
                         case,
@@ -139,17 +140,27 @@ def summary_table(stage: Stage, findings: DreamFindings) -> Table:
 def reductions(findings: DreamFindings) -> list[Reduction]:
     """Compare every variant of DREAM with every baseline, at load 1 and at the other loads."""
     names = findings.plan.policies
-    found = []
+    what: list[tuple[str, str, str, str]] = []
+    rates: list[tuple[float, float]] = []
+    uxcost: list[Paired] = []
+    energy: list[Paired] = []
     for stage, cases in _levels(findings):
         cells = [cell for cell in stage.runs if cell.case in cases]
         contested = {case: stage.contested(cell for cell in cells if cell.case == case) for case in cases}
-        for where in ("all", "contested"):
-            chosen = [cell for cell in cells if where == "all" or cell.pair in contested[cell.case]]
-            for policy in names.variants:
-                for baseline in names.baselines:
-                    label = cases[0] if len(cases) == 1 else "every load"
-                    found.append(_reduction(stage, (where, label, policy, baseline), chosen))
-    return found
+        label = cases[0] if len(cases) == 1 else "every load"
+        for where, policy, baseline in product(("all", "contested"), names.variants, names.baselines):
+            others = {
+                cell: cell._replace(policy=baseline)
+                for cell in cells
+                if cell.policy == policy and (where == "all" or cell.pair in contested[cell.case])
+            }
+            others = {cell: other for cell, other in others.items() if other in stage.runs}
+            what.append((where, label, policy, baseline))
+            sides = [100 * _mean([stage.mean(cell, "violation_rate") for cell in side]) for side in (others, others.values())]
+            rates.append((sides[0], sides[1]))
+            uxcost.append(paired(stage, "uxcost", others.__getitem__, others))
+            energy.append(paired(stage, "energy_j", others.__getitem__, others))
+    return [Reduction(*one) for one in zip(*zip(*what, strict=True), ratios(uxcost), ratios(energy), rates, strict=True)] if what else []
 
 
 def _levels(findings: DreamFindings) -> Iterator[tuple[Stage, tuple[str, ...]]]:
@@ -160,18 +171,6 @@ def _levels(findings: DreamFindings) -> Iterator[tuple[Stage, tuple[str, ...]]]:
                 yield stage, (case,)
             if len(stage.cases) > 1:
                 yield stage, stage.cases
-
-
-def _reduction(stage: Stage, what: tuple[str, str, str, str], chosen: Sequence[Cell]) -> Reduction:
-    own = [cell for cell in chosen if cell.policy == what[2]]
-
-    def other_of(cell: Cell) -> Cell:
-        return cell._replace(policy=what[3])
-
-    kept = [cell for cell in own if other_of(cell) in stage.runs]
-    rates = [100 * _mean([stage.mean(cell, "violation_rate") for cell in side]) for side in (kept, [other_of(cell) for cell in kept])]
-    uxcost, energy = (geometric_ratio(stage, metric, other_of, kept) for metric in ("uxcost", "energy_j"))
-    return Reduction(*what, uxcost, energy, (rates[0], rates[1]))
 
 
 def reductions_table(found: Sequence[Reduction]) -> Table:
@@ -253,22 +252,21 @@ def landscape_table(findings: DreamFindings) -> Table:
     return Table("landscape_summary", "The tuner and the best fixed parameters", about, columns, tuple(rows))
 
 
-def against_default(stage: Stage, cells: Iterable[Cell]) -> Ratio:
+def _against_default(stage: Stage, metric: str, cells: Iterable[Cell]) -> Paired:
     """Compare cells with those of the same policy in which nothing is changed."""
-    return geometric_ratio(stage, "uxcost", lambda cell: cell._replace(case=DEFAULT), cells)
+    return paired(stage, metric, lambda cell: cell._replace(case=DEFAULT), cells)
 
 
 def ablation_table(findings: DreamFindings) -> Table:
     """What each part is worth."""
     stage = findings.stages["ablation"]
+    by_case = {case: [cell for cell in stage.runs if cell.case == case] for case in stage.cases}
+    uxcost, energy = (ratios([_against_default(stage, metric, cells) for cells in by_case.values()]) for metric in ("uxcost", "energy_j"))
     rows = []
-    for case in stage.cases:
-        cells = [cell for cell in stage.runs if cell.case == case]
-        ratio = against_default(stage, cells)
+    for (case, cells), ratio, spent in zip(by_case.items(), uxcost, energy, strict=True):
         rates = 100 * _mean([stage.mean(cell, "violation_rate") for cell in cells])
-        accuracy = _mean([value for cell in cells if np.isfinite(value := stage.mean(cell, "accuracy"))])
-        energy = geometric_ratio(stage, "energy_j", lambda cell: cell._replace(case=DEFAULT), cells)
-        rows.append((case, ratio.n_cells, ratio.mean, ratio.low, ratio.high, rates, energy.mean, accuracy))
+        accuracy = _mean([stage.mean(cell, "accuracy") for cell in cells])
+        rows.append((case, ratio.n_cells, ratio.mean, ratio.low, ratio.high, rates, spent.mean, accuracy))
     about = f"uxcost_ratio: to {findings.plan.policies.fixed} (default), geometric mean with its 95 % interval; more than 1: worse."
     columns = ("case", "cells", "uxcost_ratio", "low", "high", "violated_percent", "energy_ratio", "accuracy_percent")
     return Table("ablation_summary", "What each part is worth", about, columns, tuple(rows))
@@ -277,15 +275,21 @@ def ablation_table(findings: DreamFindings) -> Table:
 def settings_table(findings: DreamFindings) -> Table:
     """What each setting is worth, those that matter most first."""
     stage, names = findings.stages["settings"], findings.plan.policies
+    changed = variations(findings.policies[names.fixed], findings.policies[names.tuned])
+    found = ratios(
+        [
+            _against_default(stage, "uxcost", [cell for cell in stage.runs if (cell.case, cell.policy) == (one.case, one.policy)])
+            for one in changed
+        ]
+    )
+    reach: dict[str, float] = {}
+    for one, ratio in zip(changed, found, strict=True):
+        reach[one.path] = max(reach.get(one.path, 0.0), abs(float(np.log(ratio.mean))) if ratio.n_cells else 0.0)
+    order = sorted(range(len(changed)), key=lambda place: (-reach[changed[place].path], changed[place].path))
     rows = []
-    for one in variations(findings.policies[names.fixed], findings.policies[names.tuned]):
-        ratio = against_default(stage, [cell for cell in stage.runs if (cell.case, cell.policy) == (one.case, one.policy)])
+    for one, ratio in ((changed[place], found[place]) for place in order):
         is_marked = "yes" if one.is_reconstructed else "no"
         rows.append((one.path, one.policy, is_marked, str(one.default), str(one.value), ratio.n_cells, ratio.mean, ratio.low, ratio.high))
-    reach: dict[str, float] = {}
-    for path, *_, mean, _, _ in rows:
-        reach[path] = max(reach.get(path, 0.0), abs(float(np.log(mean))) if np.isfinite(mean) else 0.0)
-    rows.sort(key=lambda row: (-reach[row[0]], row[0], row[4]))
     columns = ("setting", "policy", "reconstructed", "default", "value", "cells", "uxcost_ratio", "low", "high")
     about = "uxcost_ratio: to the default, geometric mean with its 95 % interval. Settings by the largest change of one of their values."
     return Table("settings_summary", "What the settings are worth", about, columns, tuple(rows))
