@@ -51,7 +51,7 @@ class Lightest(Selector):
 class Walks(Tuner):
     """Takes half of the first parameter after each window."""
 
-    settings = (Setting("window_s", 0.1, "window", unit="s", low=0.01),)
+    settings = (Setting("window_s", 0.02, "window", unit="s", low=0.01),)
 
     @property
     def window_ns(self):
@@ -82,15 +82,15 @@ def tiny_plan(**changes):
         scenarios=("vr_gaming", "drone_outdoor"),
         platforms=("dream_4k_2os",),
         n_seeds=3,
-        duration_s=0.5,
+        duration_s=0.1,
         policies=DreamPolicies(baselines=("fcfs", "planaria", "veltair"), given=stand_ins()),
-        scan=ScanRule(first=1.0, factor=1.3, last=3.0, n_seeds=1, duration_s=0.3),
+        scan=ScanRule(first=1.0, factor=1.3, last=3.0, n_seeds=1, duration_s=0.1),
         sweep_scenarios=("vr_gaming", "drone_outdoor"),
         sweep_platforms=("dream_4k_2os",),
         n_sweep_seeds=2,
-        n_landscape_seeds=2,
+        n_landscape_seeds=1,
         triggers=(0.5, 1.0),
         errors=(0.0, 0.3),
-        n_grid=3,
+        n_grid=2,
     )
     return replace(plan, **changes)

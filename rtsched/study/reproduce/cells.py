@@ -60,7 +60,7 @@ class Stage:
     n_planned : int
         Runs.
     runs : mapping of Cell to tuple of StoredRun
-        Cells whose runs are all there, by ascending seed, in the order in which they were planned.
+        Of each cell by ascending seed; cells in the order in which they were planned.
     """
 
     name: str
@@ -70,15 +70,19 @@ class Stage:
 
     @classmethod
     def of(cls, name: str, title: str, cases: Sequence[Case], found: Sequence[StoredRun | None]) -> Stage:
-        """Sort results, None where there is none yet, into cells; cells that are not complete are left out."""
+        """Sort results, None where there is none yet, into cells.
+
+        A case of a scenario on a platform is left out as a whole while one of its runs is missing, so that all policies are
+        compared on the same.
+        """
         by_cell: dict[Cell, list[StoredRun | None]] = {}
         for case, run in zip(cases, found, strict=True):
             by_cell.setdefault(case.cell, []).append(run)
+        missing = {(cell.case, cell.pair) for cell, members in by_cell.items() if None in members}
         runs = {}
         for cell, members in by_cell.items():
-            whole = [one for one in members if one is not None]
-            if len(whole) == len(members):
-                runs[cell] = tuple(sorted(whole, key=lambda one: one.label.seed))
+            if (cell.case, cell.pair) not in missing:
+                runs[cell] = tuple(sorted((one for one in members if one is not None), key=lambda one: one.label.seed))
         return cls(name, title, len(cases), runs)
 
     @property
