@@ -6,8 +6,8 @@
     python benchmarks/accuracy.py FOLDER
 
 FOLDER holds the measurements, which are not part of the project: ``gemmini_layers.csv`` (layers on one Gemmini tile, see fit_systolic.py)
-and ``gemmini_corun_service.csv`` (jobs that share the memory, see gemmini_corun.py). Prose stands in ``accuracy.md.in``; every
-table is computed. The results are the same on every machine.
+and ``gemmini_corun_service.csv`` (jobs that share the memory, see gemmini_corun.py). ZigZag's figures are in ``data/``.
+Prose stands in ``accuracy.md.in``; every table is computed. The results are the same on every machine.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import fit_systolic
 import gemmini_corun
+import zigzag_accuracy
 from fit_systolic import IN_TOTAL, Measured
 
 from rtsched.cost.systolic import SystolicCost
@@ -79,7 +80,16 @@ def tables(folder: Path) -> dict[str, str]:
         "corun": gemmini_corun.table([*jobs, *gemmini_corun.over_runs(jobs)]),
         "corun_spread": gemmini_corun.spread(jobs),
         "corun_sensitivity": gemmini_corun.sensitivity(corun),
+        **zigzag_tables(),
     }
+
+
+def zigzag_tables() -> dict[str, str]:
+    """Tables and summaries of the comparison with ZigZag, by their names in the template."""
+    rows = zigzag_accuracy.read()
+    compared = {hardware.replace("-", "_"): zigzag_accuracy.compare(rows, hardware) for hardware in zigzag_accuracy.HARDWARE}
+    found = {f"zigzag_{name}": zigzag_accuracy.table(one) for name, one in compared.items()}
+    return found | {f"zigzag_{name}_summary": zigzag_accuracy.summary(one) for name, one in compared.items()}
 
 
 def page(folder: Path) -> str:

@@ -42,25 +42,38 @@ cdef uint64_t pick_tiles(const State *s, const Job *job, int accelerator, int n_
     return tiles
 
 
-cdef int64_t switch_bytes(State *s, int slot, int accelerator, uint64_t tiles, int64_t fetch_bytes) noexcept nogil:
-    # Activations that the incoming job fetches, and that the jobs which it displaces flush.
-    cdef Job *job = &s.jobs[slot]
-    cdef Job *other
-    cdef int64_t moved = 0
-    cdef int i, place, other_slot
-    if job.start_ns >= 0 and not (job.is_resident and job.accelerator == accelerator):
-        moved = fetch_bytes
+cdef inline int displaced(const State *s, int slot, int accelerator, int tile) noexcept nogil:
+    # The slot of the job whose activations on a tile another one displaces; -1 for none.
+    cdef int place = s.t.option_first[accelerator] + tile
+    cdef int other_slot = s.tile_job[place]
+    cdef const Job *other
+    if other_slot < 0 or other_slot == slot or s.jobs[other_slot].uid != s.tile_uid[place]:
+        return -1
+    other = &s.jobs[other_slot]
+    return other_slot if other.is_resident and other.accelerator == accelerator and other.tiles >> tile & 1 else -1
+
+
+cdef int64_t fetched_bytes(const State *s, const Job *job, int accelerator, int n_tiles) noexcept nogil:
+    if job.start_ns < 0 or (job.is_resident and job.accelerator == accelerator):
+        return 0
+    return cost_of(s, job.layer, accelerator, n_tiles).fetch_bytes
+
+
+cdef int64_t flushed_bytes(const State *s, int slot, int accelerator, int tile) noexcept nogil:
+    cdef int other = displaced(s, slot, accelerator, tile)
+    return cost_of(s, s.jobs[other].last_layer, accelerator, s.jobs[other].n_tiles).keep_bytes if other >= 0 else 0
+
+
+cdef int64_t switch_bytes(State *s, int slot, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil:
+    # Activations that the incoming job fetches, and that the jobs which it displaces flush: each once, so it is marked.
+    cdef int64_t moved = fetched_bytes(s, &s.jobs[slot], accelerator, n_tiles)
+    cdef int i, other
     for i in range(s.t.accelerator_tiles[accelerator]):
-        if not tiles >> i & 1:
-            continue
-        place = s.t.option_first[accelerator] + i
-        other_slot = s.tile_job[place]
-        if other_slot < 0 or other_slot == slot or s.jobs[other_slot].uid != s.tile_uid[place]:
-            continue
-        other = &s.jobs[other_slot]
-        if other.is_resident and other.accelerator == accelerator and other.tiles >> i & 1:
-            moved += cost_of(s, other.last_layer, accelerator, other.n_tiles).keep_bytes
-            other.is_resident = False
+        if tiles >> i & 1:
+            other = displaced(s, slot, accelerator, i)
+            if other >= 0:
+                moved += flushed_bytes(s, slot, accelerator, i)
+                s.jobs[other].is_resident = False
     return moved
 
 
@@ -114,7 +127,7 @@ cdef void start_layer(State *s, Record *record, int slot, int accelerator, uint6
     r.t_ns, r.estimate_ns, r.switch_bytes = actual_ns(s, cost, accelerator, factor), cost.t_iso_ns, 0
     r.demand_bytes_per_ns, r.l2_demand_bytes_per_ns = cost.demand_bytes_per_ns, cost.l2_demand_bytes_per_ns
     if s.t.has_switch:
-        r.switch_bytes = switch_bytes(s, slot, accelerator, tiles, cost.fetch_bytes)
+        r.switch_bytes = switch_bytes(s, slot, accelerator, tiles, n_tiles)
         if r.switch_bytes > 0:
             extra_ns = ceiling(<double>r.switch_bytes / s.t.port_bytes_per_ns[accelerator])
     if job.start_ns >= 0 and job.n_tiles != n_tiles:

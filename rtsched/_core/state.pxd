@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from rtsched._core.heap cimport Heap
 from rtsched._core.memory cimport Memory
-from rtsched._core.types cimport CostRow, Job, Tables
+from rtsched._core.types cimport CostRow, Job, Running, Tables
 
 
 cdef class TableOwner:
@@ -80,3 +80,9 @@ cdef inline int64_t latency_ns(const State *s, int layer, int accelerator, int n
 cdef inline int64_t togo(const State *s, const int64_t *table, int layer, int n_tiles) noexcept nogil:
     # An entry of togo_mean_ns and its kin; more tiles than any accelerator has count as the most.
     return table[<int64_t>layer * s.t.max_tiles + (n_tiles if n_tiles < s.t.max_tiles else s.t.max_tiles) - 1]
+
+
+cdef inline int64_t remaining_ns(const State *s, const Running *r) noexcept nogil:
+    # Of a layer in execution, as estimated; 0 when it takes longer.
+    cdef int64_t left_ns = r.estimate_ns - (s.now_ns - r.start_ns)
+    return left_ns if left_ns > 0 else 0

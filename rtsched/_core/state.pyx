@@ -68,6 +68,7 @@ cdef class TableOwner:
         t.togo_mean_ns = <const int64_t *>self.pointer("togo_mean_ns", int64, (n_layers, t.max_tiles))
         t.togo_min_ns = <const int64_t *>self.pointer("togo_min_ns", int64, (n_layers, t.max_tiles))
         t.after_mean_ns = <const int64_t *>self.pointer("after_mean_ns", int64, (n_layers, t.max_tiles))
+        t.after_min_ns = <const int64_t *>self.pointer("after_min_ns", int64, (n_layers, t.max_tiles))
         t.accelerator_tiles = <const int32_t *>self.pointer("accelerator_tiles", int32, (n_accelerators,))
         t.option_first = <const int32_t *>self.pointer("option_first", int32, (n_accelerators + 1,))
         t.port_bytes_per_ns = <const double *>self.pointer("port_bytes_per_ns", double, (n_accelerators,))

@@ -94,9 +94,10 @@ cdef struct Tables:
     const int64_t *t_iso_ns  # the same of t_iso_ns alone, so that one look-up is one cache line
     const double *layer_worst_energy_j
     const int64_t *layer_reference_ns
-    const int64_t *togo_mean_ns  # [layer * max_tiles + tiles - 1], like the two below
+    const int64_t *togo_mean_ns  # [layer * max_tiles + tiles - 1], like the three below
     const int64_t *togo_min_ns
     const int64_t *after_mean_ns
+    const int64_t *after_min_ns
     const int32_t *accelerator_tiles
     const int32_t *option_first  # also the first place of each accelerator: options and places are numbered alike
     const double *port_bytes_per_ns

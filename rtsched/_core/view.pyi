@@ -15,6 +15,7 @@ class RunningView:
     slack_ns: np.ndarray
     remaining_ns: np.ndarray
     togo_mean_ns: np.ndarray
+    togo_min_ns: np.ndarray
     demand_bytes_per_ns: np.ndarray
     allocation_bytes_per_ns: np.ndarray
     cap_bytes_per_ns: np.ndarray

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 
 from rtsched._core.memory cimport list_running
 from rtsched._core.roles cimport add_dispatch
-from rtsched._core.state cimport latency_ns, togo
+from rtsched._core.state cimport latency_ns, remaining_ns, togo
 from rtsched._core.types cimport Job, Running
 
 import numpy as np
@@ -71,7 +71,6 @@ cdef int64_t job_value(const State *s, const Job *job, Field field, int n_tiles)
 
 
 cdef int64_t running_value(const State *s, const Running *r, Field field, int n_tiles) noexcept:
-    cdef int64_t left_ns
     if field == LAYER:
         return r.layer
     if field == ACCELERATOR:
@@ -80,9 +79,10 @@ cdef int64_t running_value(const State *s, const Running *r, Field field, int n_
         return r.n_tiles
     if field == START_NS:
         return r.start_ns
-    if field == REMAINING_NS or field == TOGO_MEAN_NS:
-        left_ns = max(0, r.estimate_ns - (s.now_ns - r.start_ns))
-        return left_ns if field == REMAINING_NS else left_ns + togo(s, s.t.after_mean_ns, r.layer, n_tiles)
+    if field == REMAINING_NS:
+        return remaining_ns(s, r)
+    if field == TOGO_MEAN_NS or field == TOGO_MIN_NS:
+        return remaining_ns(s, r) + togo(s, s.t.after_mean_ns if field == TOGO_MEAN_NS else s.t.after_min_ns, r.layer, n_tiles)
     return job_value(s, &s.jobs[r.job], field, n_tiles)
 
 
@@ -105,8 +105,8 @@ cdef class RunningView:
         `start_ns` is the layer's.
     remaining_ns : ndarray of int64, shape (n,)
         Estimated remaining time of the layer: its whole estimate less what has passed, at least 0.
-    togo_mean_ns : ndarray of int64, shape (n,)
-        `remaining_ns` plus the expected time of the job's later layers.
+    togo_mean_ns, togo_min_ns : ndarray of int64, shape (n,)
+        `remaining_ns` plus the expected time of the job's later layers, mean over accelerators and on the fastest for each.
     demand_bytes_per_ns, allocation_bytes_per_ns, cap_bytes_per_ns : ndarray of float64, shape (n,)
         What it would draw alone by its estimate, the part of that which it is served, and its cap (inf: none).
     """
@@ -182,6 +182,10 @@ cdef class RunningView:
     @property
     def togo_mean_ns(self):
         return self.gather(TOGO_MEAN_NS)
+
+    @property
+    def togo_min_ns(self):
+        return self.gather(TOGO_MIN_NS)
 
     @property
     def demand_bytes_per_ns(self):

@@ -76,7 +76,7 @@ def import_scalesim(
     epilog="""\b
 Examples:
   rtsched import zigzag conv1_complete.json conv2_complete.json --model net \\
-      --accelerator tpu --clock-mhz 700 -o costs.csv""",
+      --accelerator tpu --clock-mhz 700 --access-bytes 8 -o costs.csv""",
 )
 def import_zigzag(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="LAYER_complete.json, its YAML, or LAYER_simple.json.")],
@@ -85,6 +85,9 @@ def import_zigzag(
     clock_mhz: ClockOption,
     tiles: TilesOption = 1,
     layer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Layer of a file, once per file.  [default: the files']")] = None,
+    access_bytes: Annotated[
+        float | None, typer.Option(metavar="N", help="Bytes of an access to DRAM, where the files do not tell (version 3.9).")
+    ] = None,
     output: OutputOption = None,
     model_yaml: ModelYamlOption = None,
 ) -> None:
@@ -98,7 +101,7 @@ def import_zigzag(
         _target(model, accelerator, tiles),
         {f"the result {file}": file for file in files},
         {"--output": output, "--model-yaml": model_yaml},
-        lambda target: load_zigzag(files, target, clock_mhz=clock_mhz, layers=layer or None),
+        lambda target: load_zigzag(files, target, clock_mhz=clock_mhz, layers=layer or None, access_bytes=access_bytes),
     )
 
 

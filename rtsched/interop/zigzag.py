@@ -11,8 +11,10 @@ accelerators, IEEE Transactions on Computers 70 (8), 2021. The format is that of
 - ``out/TPU-custom-layer_LayerNode_0_complete.json`` at d1e8652e is an example.
 
 Accesses are written as text, ``4waydatamoving (rd /\: 0, wr V: 0, rd V: 4.0, wr /\: 0)``; later versions have ``^`` and ``v``,
-or arrows, for up and down. The last level of an operand is off chip; an access moves as many bits as the narrowest
-(``mem_r_bw_min_dict``, ``mem_w_bw_min_dict``). Its pickles are not read: to unpickle is to run what is in the file.
+or arrows, for up and down, and version 3.9 maps: ``rd_out_to_low``, ``wr_in_by_low``. The last level of an operand is off chip; an access
+moves as many bits as the narrowest (``mem_r_bw_min_dict``, ``mem_w_bw_min_dict``), which version 3.9 leaves empty.
+
+Its pickles are not read: to unpickle is to run what is in the file.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ __all__ = ["layer_name", "load_zigzag"]
 
 SUFFIXES = (".json", ".yaml", ".yml")
 JOULE_PER_PJ = 1e-12
+MAX_ACCESS_BYTES = 2**20
 PARTS = ("data_onloading", "computation", "data_offloading")
 
 _UP, _DOWN = r"(?:/\\|\^|↑)", r"(?:V|v|↓)"
@@ -45,7 +48,12 @@ Steps = tuple[str | int, ...]
 
 
 def load_zigzag(
-    files: Sequence[str | os.PathLike[str]], target: Target, *, clock_mhz: float, layers: Sequence[str] | None = None
+    files: Sequence[str | os.PathLike[str]],
+    target: Target,
+    *,
+    clock_mhz: float,
+    layers: Sequence[str] | None = None,
+    access_bytes: float | None = None,
 ) -> CostTable:
     """Read what ZigZag saved, one layer per file.
 
@@ -62,6 +70,8 @@ def load_zigzag(
         ZigZag counts cycles only.
     layers : sequence of str, optional
         The layers' names, one per file. Default: `layer_name`.
+    access_bytes : float, optional
+        What an access to the outermost memory moves, where a file does not tell.
 
     Raises
     ------
@@ -71,13 +81,16 @@ def load_zigzag(
     cycle_ns = period_ns(clock_mhz)
     if layers is not None and len(layers) != len(files):
         raise InputError(f"layers: must name the layer of each file: {len(files)} files, {len(layers)} names")
+    if access_bytes is not None and not 0 < access_bytes <= MAX_ACCESS_BYTES:
+        raise InputError(f"access_bytes: must be greater than 0, at most 2^20, got {access_bytes!r}")
+    width_bits = None if access_bytes is None else 8 * access_bytes
     rows = Rows("zigzag" if len(files) != 1 else os.fspath(files[0]))
     for file, name in zip([os.fspath(one) for one in files], layers or [layer_name(one) for one in files], strict=True):
         try:
             if not name.strip():
                 raise InputError(f"{file}: the name of its layer is empty")
             if rows.claim(name.strip(), file):
-                rows.add(_Result(file).cost(name.strip(), cycle_ns), file)
+                rows.add(_Result(file, width_bits).cost(name.strip(), cycle_ns), file)
         except InputError as error:
             rows.faults += error.faults
     return rows.table(target)
@@ -99,10 +112,11 @@ def layer_name(file: str | os.PathLike[str]) -> str:
 class _Result:
     """What a file says of its layer."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, width_bits: float | None) -> None:
         if not file.lower().endswith(SUFFIXES):
             raise InputError(f"{file}: must be a file that ends in {', '.join(SUFFIXES)}; pickles are not read")
         self._document = Document.read(file)
+        self._given_bits = width_bits
         self._is_broken = False
 
     def cost(self, layer: str, cycle_ns: float) -> LayerCost:
@@ -152,23 +166,19 @@ class _Result:
             return None
         bits = 0.0
         for operand, levels in accesses.items():
-            last = levels[-1] if isinstance(levels, tuple) and levels else None
-            found = _ACCESSES.fullmatch(last) if isinstance(last, str) else None
+            moved = _moved(levels[-1] if isinstance(levels, tuple) and levels else None)
             width = self._width_bits(operand)
-            if found is None or width is None:
+            if moved is None or width is None:
                 return None
-            try:
-                bits += float(found[4]) * width[0] + float(found[3]) * width[1]
-            except ValueError:
-                return None
+            bits += moved[0] * width[0] + moved[1] * width[1]
         return bits / 8 if 0 <= bits < math.inf else None
 
     def _width_bits(self, operand: str) -> tuple[float, float] | None:
         """What an access to the last level of an operand writes, and reads."""
         memory = self._find("inputs", "layer", "memory_operand_links", operand)
         widths = [self._find("inputs", "accelerator", "cores", 0, name, memory, -1) for name in ("mem_w_bw_min_dict", "mem_r_bw_min_dict")]
-        if not isinstance(memory, str) or any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in widths):
-            return None
+        if not isinstance(memory, str) or not all(map(_is_number, widths)):
+            return None if self._given_bits is None else (self._given_bits, self._given_bits)
         return float(widths[0]), float(widths[1])
 
     def _find(self, *path: str | int | None) -> Any:
@@ -183,7 +193,7 @@ class _Result:
 
     def _number(self, *path: str | int) -> float:
         value = self._find(*path)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1e300:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1e300:
             self._document.fault(path, f"must be a number, 0 or greater, got {shown(value)}")
             self._is_broken = True
             return 0.0
@@ -193,3 +203,19 @@ class _Result:
         if not (cycles > 0 or self._is_broken):
             self._document.fault(path, "must be more than 0 cycles")
         return cycles
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _moved(level: Any) -> tuple[float, float] | None:
+    """Accesses of a level that write what comes from below, and that read what goes down; None where it does not tell."""
+    if isinstance(level, dict):
+        written, read = level.get("wr_in_by_low", ""), level.get("rd_out_to_low", "")
+        return (float(written), float(read)) if _is_number(written) and _is_number(read) else None
+    found = _ACCESSES.fullmatch(level) if isinstance(level, str) else None
+    try:
+        return None if found is None else (float(found[4]), float(found[3]))
+    except ValueError:
+        return None

@@ -19,6 +19,7 @@ import numpy as np
 
 from rtsched.metrics.xrbench import xrbench_scores
 from rtsched.outcome import STATUSES
+from rtsched.uxcost import norm_energy, uxcost
 
 if TYPE_CHECKING:
     from rtsched.outcome import Outcome
@@ -324,8 +325,7 @@ class Metrics:
         """
         worst = np.bincount(self._jobs["task"], self._jobs["worst_energy_j"], self._n_tasks)
         spent = self.outcome.task_energy_j.sum(axis=1)
-        normed: np.ndarray = np.divide(spent, worst, out=np.ones(self._n_tasks), where=worst > 0)
-        return normed
+        return norm_energy(spent, worst)
 
     @cached_property
     def uxcost(self) -> float:
@@ -338,12 +338,7 @@ class Metrics:
         ----------
         DREAM (Kim et al., ASPLOS 2023), UXCost; the floor and the energy's normalisation are a reconstruction.
         """
-        has_jobs = self.n_counting > 0
-        if not has_jobs.any():
-            return math.nan
-        counting = np.maximum(self.n_counting, 1)
-        rate = np.where(self.n_violated > 0, self.n_violated / counting, 0.5 / counting)
-        return float(rate[has_jobs].sum() * self.norm_energy[has_jobs].sum())
+        return uxcost(self.n_counting, self.n_violated, self.norm_energy)
 
     @property
     def energy_j(self) -> np.ndarray:

@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t
 from rtsched._core cimport heap
 from rtsched._core.heap cimport Entry, Heap
 from rtsched._core.roles cimport FORM_ASSIGN, DispatchList, NativeMapper, add_dispatch
-from rtsched._core.state cimport State, latency_ns
+from rtsched._core.state cimport State, latency_ns, remaining_ns
 from rtsched._core.types cimport NO_JOB, Job, Running
 
 import numpy as np
@@ -68,17 +68,15 @@ cdef class EarliestFinish(NativeMapper):
         # When each tile is available: now, or at the estimated end of the layer that it runs.
         cdef const Running *running
         cdef int place, tile
-        cdef int64_t left_ns
         for place in range(s.t.n_places):
             self.available_ns[place] = s.now_ns
         for place in range(s.t.n_places):
             running = &s.memory.running[place]
             if running.job == NO_JOB:
                 continue
-            left_ns = max(0, running.estimate_ns - (s.now_ns - running.start_ns))
             for tile in range(s.t.accelerator_tiles[running.accelerator]):
                 if running.tiles >> tile & 1:
-                    self.available_ns[s.t.option_first[running.accelerator] + tile] = s.now_ns + left_ns
+                    self.available_ns[s.t.option_first[running.accelerator] + tile] = s.now_ns + remaining_ns(s, running)
 
     cdef int first_to_finish(self, const State *s, int layer, int *accelerator) noexcept nogil:
         # The tile on which a layer would end first, and its accelerator; -1 for none. Equal ends: the smaller accelerator, and

@@ -29,6 +29,10 @@ __all__ = [
 ]
 
 POLICIES = {
+    "dream": "rtsched.policies.dream:dream",
+    "dream-fixed": "rtsched.policies.dream:dream_fixed",
+    "dream-mapscore": "rtsched.policies.dream:dream_mapscore",
+    "dream-smartdrop": "rtsched.policies.dream:dream_smartdrop",
     "edf": "rtsched.policies.edf",
     "eft": "rtsched.policies.eft",
     "fcfs": "rtsched.policies.fcfs",
@@ -41,7 +45,7 @@ POLICIES = {
     "srpt": "rtsched.policies.srpt",
     "static": "rtsched.policies.static",
 }
-"""Name to module; the module's ``policy()`` makes the composition and its docstring tells what it does."""
+"""Name to module; the module's ``policy()``, or the function after a colon, makes the composition, and the docstrings tell what it does."""
 
 ROLES = ("mapper", "dropper", "selector", "regulator", "tuner")
 
@@ -129,11 +133,18 @@ def find_policy(ref: str) -> NamedPolicy:
         The name is unknown or taken twice, or what it means cannot be loaded.
     """
     if ref in POLICIES:
-        module = import_module(POLICIES[ref])
-        return NamedPolicy(module.policy(), _doc(module), f"{BUILT_IN}, {POLICIES[ref]}")
+        return _built_in(POLICIES[ref])
     from rtsched.policies import script
 
     return _of_file(ref) if script.is_script(ref) else _of_package(ref)
+
+
+def _built_in(target: str) -> NamedPolicy:
+    path, _, function = target.partition(":")
+    module = import_module(path)
+    maker = getattr(module, function or "policy")
+    about = f"{_doc(maker)}\n\n{_doc(module)}" if function else _doc(module)
+    return NamedPolicy(maker(), about, f"{BUILT_IN}, {target}")
 
 
 def _of_package(name: str) -> NamedPolicy:

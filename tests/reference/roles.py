@@ -3,6 +3,7 @@
 import numpy as np
 
 from reference.draws import mix
+from reference.dream import MapScore
 from rtsched.policies.roles import Dropper, Mapper, Regulator, Selector, Tuner
 
 
@@ -164,6 +165,7 @@ class StaticPartition(Mapper):
 
 
 TWINS = {
+    "dream-mapscore": MapScore,
     "edf": EarliestDeadline,
     "eft": EarliestFinish,
     "fcfs": FirstCome,
@@ -275,7 +277,7 @@ class HashedAssign(Hashed, Mapper):
 
 
 READY = "task frame priority release_ns deadline_ns slack_ns start_ns last_end_ns layer subnet togo_mean_ns togo_min_ns latency_ns"
-RUNNING = "task frame layer accelerator n_tiles priority start_ns deadline_ns slack_ns remaining_ns togo_mean_ns"
+RUNNING = "task frame layer accelerator n_tiles priority start_ns deadline_ns slack_ns remaining_ns togo_mean_ns togo_min_ns"
 RATES = "demand_bytes_per_ns allocation_bytes_per_ns cap_bytes_per_ns"
 
 

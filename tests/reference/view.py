@@ -43,7 +43,9 @@ class View:
     def running(self):
         sim, runs = self._sim, self._sim.running_in_order()
         visible = [max(0, r.estimate - (sim.now - r.start)) for r in runs]
-        after = [int(self.problem.after_mean_ns[r.layer, self._column]) for r in runs]
+        after, least = (
+            [int(table[r.layer, self._column]) for r in runs] for table in (self.problem.after_mean_ns, self.problem.after_min_ns)
+        )
         return SimpleNamespace(
             n=len(runs),
             task=ints(r.job.task for r in runs),
@@ -57,6 +59,7 @@ class View:
             priority=ints(r.job.priority for r in runs),
             remaining_ns=ints(visible),
             togo_mean_ns=ints(v + a for v, a in zip(visible, after, strict=True)),
+            togo_min_ns=ints(v + a for v, a in zip(visible, least, strict=True)),
             demand_bytes_per_ns=np.array([r.estimated_demand for r in runs]),
             allocation_bytes_per_ns=np.array([r.rate * r.estimated_demand for r in runs]),
             cap_bytes_per_ns=np.array([r.cap for r in runs]),

@@ -218,6 +218,24 @@ def test_zigzag_accesses_of_other_versions(write, up, down, word):
     assert columns(load_zigzag(["a_complete.json"], TARGET, clock_mhz=1), "dram_bytes") == [(56,)]
 
 
+def test_zigzag_accesses_without_widths(write):
+    """As version 3.9 writes them."""
+    level = {"rd_out_to_low": 0, "wr_in_by_low": 0, "rd_out_to_high": 5, "wr_in_by_high": 6}
+    made = result(
+        outputs__memory__word_accesses__O=[level, level | {"wr_in_by_low": 7}],
+        outputs__memory__word_accesses__W=[level, level | {"rd_out_to_low": 4000}],
+        outputs__memory__word_accesses__I=[level, level | {"rd_out_to_low": 4}],
+        inputs__accelerator={"mem_r_bw_min_dict": {}, "mem_w_bw_min_dict": {}},
+    )
+    write(a_complete__json=json.dumps(made))
+    assert columns(load_zigzag(["a_complete.json"], TARGET, clock_mhz=1), "dram_bytes") == [(0,)]
+    assert columns(load_zigzag(["a_complete.json"], TARGET, clock_mhz=1, access_bytes=128), "dram_bytes") == [(4011 * 128,)]
+    for wrong in (0, -1, float("nan"), float("inf")):
+        assert faults(load_zigzag, ["a_complete.json"], TARGET, clock_mhz=1, access_bytes=wrong) == [
+            f"access_bytes: must be greater than 0, at most 2^20, got {wrong!r}"
+        ]
+
+
 def test_zigzag_simple_and_yaml(write):
     Path("x_complete").mkdir()
     write(s_simple__json='{"energy": 2e6, "latency": 27}')
@@ -239,6 +257,7 @@ def test_zigzag_simple_and_yaml(write):
         {"outputs__memory__word_accesses__O": ["?"]},
         {"outputs__memory__word_accesses__O": []},
         {"outputs__memory__word_accesses__O": 3},
+        {"outputs__memory__word_accesses__O": [{"rd_out_to_low": 1}]},
         {"outputs__memory__word_accesses__O": ["4waydatamoving (rd ^: 0, wr v: 0, rd v: 1e, wr ^: 0)"]},
         {"inputs__accelerator__cores": [{"mem_r_bw_min_dict": {"O": [True]}, "mem_w_bw_min_dict": {"O": [1]}}]},
     ],

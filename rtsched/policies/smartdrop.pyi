@@ -1,0 +1,6 @@
+from rtsched._core.roles import NativeDropper
+
+class SmartDrop(NativeDropper):
+    max_drops: int
+    window: int
+    def __init__(self, **given: object) -> None: ...
