@@ -23,6 +23,7 @@ def tiny(monkeypatch):
     """A plan of a second in the place of the quick one."""
     plan = tiny_plan(scenarios=("drone_outdoor",), sweep_scenarios=(), n_seeds=2)
     monkeypatch.setattr(plans, "QUICK", plan)
+    monkeypatch.setattr("rtsched.report.study_figures.stage_figures", lambda findings, name: {})  # they take most of the time
     return plan
 
 

@@ -39,10 +39,17 @@ def reproduce(folder, plan, progress=None):
 
 
 def bare(folder):
-    """Texts of a folder but for what the clock says."""
-    texts = {path.name: path.read_text() for path in folder.iterdir() if path.suffix in (".md", ".csv", ".svg")}
-    texts["README.md"] = texts["README.md"].partition("## How this was made")[0]
+    """Texts of a folder but for figures and what the clock says."""
+    texts = {path.name: path.read_text() for path in folder.iterdir() if path.suffix in (".md", ".csv")}
+    said = texts["README.md"].partition("## How this was made")[0]
+    texts["README.md"] = re.sub(r"^!.*\n\n", "", said, flags=re.MULTILINE)
     return texts
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """No figures, which take most of the time."""
+    monkeypatch.setattr("rtsched.report.study_figures.can_draw", lambda: False)
 
 
 @pytest.fixture(scope="module")
@@ -252,12 +259,13 @@ def test_cascades_are_swept_where_there_are_some(folder, findings):
 
 
 def test_running_again_runs_nothing_and_writes_the_same(folder, findings):
-    before = bare(folder)
+    before, figures = bare(folder), {path.name: path.read_bytes() for path in folder.glob("*.svg")}
     assert reproduce(folder, tiny_plan())[1] == 0
     assert bare(folder) == before
+    assert {path.name: path.read_bytes() for path in folder.glob("*.svg")} == figures
 
 
-def test_more_seeds_run_only_what_is_new(tmp_path):
+def test_more_seeds_run_only_what_is_new(tmp_path, undrawn):
     plan = tiny_plan(scenarios=("drone_outdoor",), sweep_scenarios=())
     _, n_first = reproduce(tmp_path, replace(plan, n_seeds=2))
     _, n_more = reproduce(tmp_path, replace(plan, n_seeds=3))
@@ -266,7 +274,7 @@ def test_more_seeds_run_only_what_is_new(tmp_path):
     assert n_first > n_more
 
 
-def test_a_study_that_was_stopped_is_usable_and_goes_on(tmp_path, folder, findings):
+def test_a_study_that_was_stopped_is_usable_and_goes_on(tmp_path, folder, findings, undrawn):
     """Ctrl-C in the second part: the first is written, and what comes later makes the same files."""
 
     def stop(title, n_done, n_runs):
@@ -295,8 +303,7 @@ def test_a_study_that_was_stopped_is_usable_and_goes_on(tmp_path, folder, findin
         assert keys[0] == keys[1]
 
 
-def test_without_matplotlib_there_are_no_figures(tmp_path, monkeypatch):
-    monkeypatch.setattr("rtsched.report.study_figures.can_draw", lambda: False)
+def test_without_matplotlib_there_are_no_figures(tmp_path, undrawn):
     plan = tiny_plan(scenarios=("drone_outdoor",), sweep_scenarios=(), n_seeds=2)
     writer = Writer(tmp_path, COMMAND)
     with Store(tmp_path / STORE) as store:

@@ -4,11 +4,13 @@ import gc
 import math
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import weakref
 from _thread import interrupt_main
+from pathlib import Path
 
 import pytest
 
@@ -162,6 +164,19 @@ def test_what_progress_raises_stops_the_runs(store):
     with pytest.raises(RunsInterrupted):
         run_planned(plan, store, progress=interrupt)
     assert len(store) == 0
+
+
+def test_the_example_of_the_page_runs(tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs/reproducing.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "page", "exec"), {})
+    assert len(capsys.readouterr().out.split(",")) == 4
+    # The query of the page, with another program.
+    (query,) = re.findall(r'^sqlite3 \S+ "(.*)"$', page, flags=re.MULTILINE)
+    with sqlite3.connect("runs.sqlite") as db:
+        assert [row[0] for row in db.execute(query)] == ["edf"]
+    db.close()
 
 
 RUNNING = """
