@@ -44,6 +44,8 @@ ABSTRACT_COLUMNS = (
 
 NO_FIGURES = "no figures were drawn: they need matplotlib (pip install 'rtsched[plot]')"
 
+FEW_SEEDS = 10
+
 SMALL = 0.02
 """Changes of UXCost that are called small."""
 
@@ -146,6 +148,8 @@ def _head(findings: DreamFindings, command: str) -> Iterator[str]:
         f"{len(plan.platforms)} platforms ({', '.join(plan.platforms)}), {plan.n_seeds} seeds, {plan.duration_s:g} s for each "
         "run. All policies see the same frames under the same seed; intervals are 95 % bootstrap intervals over seeds.\n"
     )
+    if min(plan.n_seeds, plan.n_sweep_seeds) < FEW_SEEDS:
+        yield f"Intervals of fewer than {FEW_SEEDS} seeds are too narrow, those of two or three only span the values.\n"
 
 
 def _abstract(findings: DreamFindings) -> Iterator[str]:
@@ -276,7 +280,10 @@ def _what_matters(table: Table, rows: Sequence[tuple[str | int | float, ...]]) -
         f"Most depends on `{first[0]}`: with {first[4]} instead of {first[3]}, UXCost is {digits(float(first[ratio]))} times as large "
         f"({digits(float(first[low]))}..{digits(float(first[high]))})."
     )
-    yield f"{len(sure)} settings change UXCost by more than chance; {len(small)} change it by less than {100 * SMALL:g} %."
+    yield (
+        f"The intervals of {len(sure)} settings leave out 1; {len(small)} settings change UXCost by less than {100 * SMALL:g} % with "
+        "each of their values."
+    )
 
 
 def _how(findings: DreamFindings, command: str) -> Iterator[str]:

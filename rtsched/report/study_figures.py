@@ -157,7 +157,7 @@ def _lines(stage: Stage, look: Mapping[str, dict[str, Any]], label: str, metric:
 
 def _reductions(findings: DreamFindings, look: Mapping[str, dict[str, Any]]) -> bytes:
     """UXCost of the variants relative to each baseline with its interval, a panel for each load."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+    from matplotlib.ticker import MaxNLocator, NullFormatter
 
     found = [one for one in reductions(findings) if one.where == "contested" and one.uxcost.n_cells]
     cases = list(dict.fromkeys(one.case for one in found)) or ["no missed deadlines"]
@@ -168,7 +168,7 @@ def _reductions(findings: DreamFindings, look: Mapping[str, dict[str, Any]]) -> 
                 _points(ax, [one for one in found if (one.case, one.policy) == (case, policy)], place, names.baselines, look[policy])
             ax.axvline(1, color="black", linewidth=0.6)
             ax.set(xscale="log", title=case)
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 5, 10)))
             ax.xaxis.set_major_formatter("{x:g}")
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set_yticks(range(len(names.baselines)), names.baselines)
