@@ -165,6 +165,7 @@ def run(
     progress: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] | None = None,
     settings: Mapping[str, Any] | None = None,
+    chunk_events: int | None = None,
 ) -> Outcome:
     """Run a compiled problem once.
 
@@ -179,6 +180,8 @@ def run(
         Asked about every 10 ms; the run ends where it stands when it answers True.
     settings : mapping of path to value, optional
         What was changed to make the problem and the policy, for the provenance; it changes nothing here.
+    chunk_events : int, optional
+        Call `progress` and `stop` after as many events each time, whatever the clock says.
 
     Returns
     -------
@@ -198,7 +201,7 @@ def run(
     except ContractError as error:
         raise PolicyError(f"policy {chosen.name!r}: {error}") from error
     try:
-        _drive(engine, problem, progress, stop)
+        _drive(engine, problem, progress, stop, chunk_events)
     except KeyboardInterrupt:
         raise Interrupted(_outcome(engine, problem, provenance)) from None
     except ContractError as error:
@@ -240,15 +243,22 @@ def _engine(problem: Problem, policy: Policy, seed: int, layers: bool) -> Engine
     return Engine(problem, seed, **states, keeps_layers=layers)
 
 
-def _drive(engine: Engine, problem: Problem, progress: Callable[[int, int], None] | None, stop: Callable[[], bool] | None) -> None:
+def _drive(
+    engine: Engine,
+    problem: Problem,
+    progress: Callable[[int, int], None] | None,
+    stop: Callable[[], bool] | None,
+    chunk_events: int | None,
+) -> None:
     """Advance in chunks of about `CHUNK_S`, so that signals, progress and the stop flag are seen in time."""
-    n_events = 1000
+    n_events = chunk_events or 1000
     while True:
         began = time.perf_counter()
         if engine.advance(n_events):
             return
-        passed = max(time.perf_counter() - began, 1e-6)
-        n_events = int(min(max(n_events * min(CHUNK_S / passed, 4.0), 100), 10_000_000))
+        if chunk_events is None:
+            passed = max(time.perf_counter() - began, 1e-6)
+            n_events = int(min(max(n_events * min(CHUNK_S / passed, 4.0), 100), 10_000_000))
         if progress is not None:
             progress(engine.now_ns, problem.end_ns)
         if stop is not None and stop():

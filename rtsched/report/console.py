@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["console", "finished_runs", "progress", "simulated_time"]
+__all__ = ["StageWording", "console", "finished_runs", "progress", "simulated_time"]
 
 PIPE_COLUMNS = 120
 """Width where there is no terminal: every summary fits without a cut."""
@@ -95,6 +95,25 @@ def simulated_time(now_ns: int, end_ns: int) -> str:
 def finished_runs(n_done: int, n_runs: int) -> str:
     """Say how many runs are done."""
     return f"{n_done:,} of {n_runs:,} runs"
+
+
+class StageWording:
+    """Says how many runs of a part of a study are done, and how fast they come."""
+
+    def __init__(self) -> None:
+        self._title = ""
+        self._began = time.monotonic()
+
+    def begin(self, title: str) -> None:
+        """Say which part it is; nothing happens when it is the same one."""
+        if title != self._title:
+            self._title = title
+            self._began = time.monotonic()
+
+    def __call__(self, n_done: int, n_runs: int) -> str:
+        """Write it."""
+        rate = n_done / max(time.monotonic() - self._began, 1e-3)
+        return f"{self._title}: {finished_runs(n_done, n_runs)}, {rate:,.1f}/s"
 
 
 def _is_terminal(one: Console) -> bool:

@@ -1,12 +1,11 @@
-"""Many runs of one problem, side by side."""
+"""Many runs side by side: of one problem, or of several that are made while others run."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from rtsched.errors import InputError, PolicyError
@@ -15,7 +14,7 @@ from rtsched.policies.registry import load_policy
 from rtsched.problem import Problem
 from rtsched.run import run
 
-__all__ = ["ManyInterrupted", "available_cpus", "check_threads", "simulate_many"]
+__all__ = ["Job", "ManyInterrupted", "available_cpus", "check_threads", "simulate_many", "simulate_stream"]
 
 WAIT_S = 0.05
 """Wall time between two looks at the progress."""
@@ -24,6 +23,9 @@ GRACE_S = 5.0
 """Wall time that runs have to end after Ctrl-C; the engine needs some 10 ms, a Python role that does not return is left behind."""
 
 ResultT = TypeVar("ResultT")
+
+Job = tuple[Problem, Any, int]
+"""A problem, a policy and a seed."""
 
 
 class ManyInterrupted(KeyboardInterrupt):
@@ -76,68 +78,127 @@ def simulate_many(
     ManyInterrupted
         Ctrl-C; carries the results so far. A Python role that does not return within `GRACE_S` is left behind in its thread.
     """
+    found: dict[int, ResultT] = {}
+
+    def keep(place: int, outcome: Outcome, wall_s: float) -> None:
+        found[place] = reduce(outcome)
+
+    def tell(n_done: int) -> None:
+        if progress is not None:
+            progress(n_done, len(runs))
+
+    try:
+        simulate_stream(((problem, policy, seed) for policy, seed in runs), keep, threads=threads, progress=tell, at_most=len(runs))
+    except KeyboardInterrupt:
+        raise ManyInterrupted([found.get(place) for place in range(len(runs))]) from None
+    return [found[place] for place in range(len(runs))]
+
+
+def simulate_stream(
+    jobs: Iterable[Job],
+    take: Callable[[int, Outcome, float], None],
+    *,
+    threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+    at_most: int | None = None,
+) -> None:
+    """Run jobs side by side as they come.
+
+    Parameters
+    ----------
+    jobs : iterable of (problem, policy, seed)
+        Asked for the next one when a thread is free, by one thread at a time. So problems may be compiled there, while other
+        threads simulate, and none is kept that is not running.
+    take : callable
+        Called with the place of a finished run among the jobs, its outcome, and the wall time that it took in s, in the thread
+        that made it.
+    threads : int, optional
+        Default: `available_cpus`.
+    progress : callable, optional
+        Called every `WAIT_S` in this thread with the number of finished runs.
+    at_most : int, optional
+        Start no more threads than that.
+
+    Raises
+    ------
+    InputError, PolicyError
+        As for `run`, of the first run that fails; names its seed. And whatever `jobs` and `take` raise.
+    KeyboardInterrupt
+        Ctrl-C. A Python role that does not return within `GRACE_S` is left behind in its thread.
+    """
     check_threads(threads)
-    batch = _Batch(problem, runs, reduce)
+    batch = _Batch(jobs, take)
+    n_threads = threads or available_cpus()
     # Daemons, so that the process can end although a Python role never returns.
     started: list[threading.Thread] = []
     try:
-        for i in range(min(threads or available_cpus(), len(runs))):
+        for i in range(n_threads if at_most is None else min(n_threads, at_most)):
             worker = threading.Thread(target=batch.work, name=f"rtsched-{i}", daemon=True)
             worker.start()
             started.append(worker)
         while started:
             alive = [worker for worker in started if worker.is_alive()]
             if progress is not None:
-                progress(len(batch.finished), len(runs))
+                progress(batch.n_finished)
             if not alive:
                 break
             alive[0].join(WAIT_S)
-    except BaseException as error:  # Ctrl-C, what progress raises, or no more threads
+    except BaseException:  # Ctrl-C, what progress raises, or no more threads
         batch.is_stopped = True
         given_up = time.monotonic() + GRACE_S
         for worker in started:
             worker.join(max(0.0, given_up - time.monotonic()))
-        if isinstance(error, KeyboardInterrupt):
-            raise ManyInterrupted(list(batch.results)) from None
         raise
     if batch.failures:
         raise batch.failures[min(batch.failures)]
-    return batch.results
 
 
 class _Batch:
     """Runs that several threads take one after the other."""
 
-    def __init__(self, problem: Problem, runs: Sequence[tuple[Any, int]], reduce: Callable[[Outcome], Any]) -> None:
-        self._problem = problem
-        self._runs = runs
-        self._reduce = reduce
-        self._next = itertools.count()  # its next() is atomic
-        self.results: list[Any] = [None] * len(runs)
+    def __init__(self, jobs: Iterable[Job], take: Callable[[int, Outcome, float], None]) -> None:
+        self._jobs = enumerate(jobs)
+        self._take = take
+        self._lock = threading.Lock()
+        self._place = -1
         self.failures: dict[int, BaseException] = {}
-        self.finished: list[int] = []
+        self.n_finished = 0
         self.is_stopped = False
 
     def work(self) -> None:
         """Take runs until none is left."""
-        while not self.is_stopped and not self.failures:
-            place = next(self._next)
-            if place >= len(self._runs):
-                return
+        while (job := self._next()) is not None:
+            place = job[0]
             try:
-                self._run(place)
-            except BaseException as error:  # reaches the caller of simulate_many
+                self._run(*job)
+            except BaseException as error:  # reaches the caller
                 self.failures[place] = error
+            del job  # its problem, while this thread waits for the next one
 
-    def _run(self, place: int) -> None:
-        policy, seed = self._runs[place]
+    def _next(self) -> tuple[int, Job] | None:
+        """Take the next run; None when no more shall be run."""
+        with self._lock:
+            if self.is_stopped or self.failures:
+                return None
+            try:
+                found = next(self._jobs, None)
+            except BaseException as error:  # of what makes the jobs
+                self.failures[self._place + 1] = error
+                return None
+            if found is not None:
+                self._place = found[0]
+            return found
+
+    def _run(self, place: int, job: Job) -> None:
+        problem, policy, seed = job
 
         def stop() -> bool:
             # An earlier run goes on, so that the first failure is the same for any number of threads.
             return self.is_stopped or any(failed < place for failed in tuple(self.failures))
 
+        began = time.perf_counter()
         try:
-            outcome = run(self._problem, policy, seed=seed, stop=stop)
+            outcome = run(problem, policy, seed=seed, stop=stop)
         except PolicyError as error:
             failure = PolicyError(f"{error} (seed {seed})")
             failure.outcome = error.outcome
@@ -146,8 +207,9 @@ class _Batch:
             error.add_note(f"in the run with policy {load_policy(policy).name!r} and seed {seed}")
             raise
         if outcome.is_complete:
-            self.results[place] = self._reduce(outcome)
-            self.finished.append(place)
+            self._take(place, outcome, time.perf_counter() - began)
+            with self._lock:
+                self.n_finished += 1
 
 
 def check_threads(threads: int | None) -> None:

@@ -28,6 +28,7 @@ def test_without_a_command_there_is_help(arguments):
         "roofline",
         "schema",
         "import",
+        "reproduce",
     ]
     assert "completion" not in result.stdout
 

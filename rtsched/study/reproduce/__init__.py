@@ -1,0 +1,1 @@
+"""The evaluations of published schedulers, done again."""
