@@ -25,6 +25,8 @@ from rtsched._core.roles cimport FORM_ASSIGN, NOTE_JOB_END, NOTE_RELEASE, Dispat
 from rtsched._core.state cimport State, latency_ns
 from rtsched._core.types cimport NO_JOB, Job, Running
 
+from itertools import pairwise
+
 import numpy as np
 
 from rtsched.policies.roles import Setting
@@ -75,7 +77,7 @@ def times_on_options(problem):
     fastest_ns = np.where(time_ns > 0, time_ns, np.inf).min(axis=1, keepdims=True)
     time_ns = np.where(time_ns > 0, time_ns, fastest_ns)
     after_ns = np.zeros_like(time_ns)
-    for first, end in zip(problem.subnet_first_block[:-1], problem.subnet_first_block[1:], strict=True):
+    for first, end in pairwise(problem.subnet_first_block.tolist()):
         rest = np.zeros(time_ns.shape[1])
         for block in range(end - 1, first - 1, -1):
             behind = (1.0 - problem.block_exit[block]) * rest

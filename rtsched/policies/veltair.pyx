@@ -81,7 +81,7 @@ def ends_on_options(problem):
 
 def _subnet_bounds(problem):
     bounds = problem.block_first_layer[problem.subnet_first_block]
-    return bounds[:-1], bounds[1:]
+    return bounds[: len(bounds) - 1], bounds[1:]
 
 
 cdef class LayerBlocks(NativeMapper):
