@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from reference import replay
 from reference.draws import mix
 from rtsched.policies.roles import Dropper, Mapper, Regulator, Selector, Tuner
 
@@ -164,15 +165,19 @@ class StaticPartition(Mapper):
 
 
 TWINS = {
+    "dysta": replay.LeastScore,
+    "dysta-naive": replay.LeastEstimatedScore,
     "edf": EarliestDeadline,
     "eft": EarliestFinish,
     "fcfs": FirstCome,
     "fcfs-static": StaticFirstCome,
     "herald": LeastCost,
     "llf": LeastLaxity,
+    "prema": replay.MostTokens,
     "priority": LargestPriority,
     "rm": ShortestPeriod,
     "rr": RoundRobin,
+    "sdrm3": replay.MapScore,
     "srpt": ShortestRemaining,
     "static": StaticPartition,
 }
