@@ -181,7 +181,11 @@ def problem_faults(problem: Problem) -> list[str]:
         f"{name[:-1]}_names: must not be empty" for name in ("tasks", "models", "subnets", "layers", "accelerators") if not sizes[name]
     ]
     # The rest reads the arrays.
-    return faults or [*_first_faults(problem, sizes), *_index_faults(problem, sizes)] or [*_cascade_faults(problem), *_path_faults(problem), *_replay_faults(problem)]
+    return (
+        faults
+        or [*_first_faults(problem, sizes), *_index_faults(problem, sizes)]
+        or [*_cascade_faults(problem), *_path_faults(problem), *_replay_faults(problem)]
+    )
 
 
 def _range_fault(expected: Shape, array: np.ndarray) -> str | None:

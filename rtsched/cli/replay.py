@@ -72,7 +72,8 @@ def replay(
     if save is not None and not save.lower().endswith(".npz"):
         faults.add(f"--save {save}: must end in .npz")
     faults.report()
-    assert recording is not None and found is not None
+    assert recording is not None
+    assert found is not None
     shown_on = console(is_error=True)
     status = 0
     with progress(shown_on, simulated_time) as report:

@@ -1,7 +1,6 @@
 """Dysta without its monitor: the same score, with remaining times as they were estimated.
 
-Fan et al., "Sparse-DySta: Sparsity-aware dynamic and static scheduling for sparse multi-DNN workloads", MICRO 2023: `dysta` with g = 1. What
-sparsity tells of a job is what the two differ in.
+Fan et al., "Sparse-DySta: Sparsity-aware dynamic and static scheduling for sparse multi-DNN workloads", MICRO 2023: `dysta` with g = 1.
 """
 
 from rtsched.policies.dysta cimport LeastScore

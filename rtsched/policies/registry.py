@@ -133,8 +133,8 @@ def list_policies() -> list[tuple[str, NamedPolicy | Unavailable]]:
 def find_policy(ref: str) -> NamedPolicy:
     """Find a policy by its name, or as ``path/to/file.py:NAME``.
 
-    Built-in names win, `ALIASES` among them. An installed package is looked for, and imported, only when the name is not built in. A file is run:
-    NAME in it is a `Policy`, a mapper or its class, or a function without arguments that returns one of these.
+    Built-in names win, `ALIASES` among them. An installed package is looked for, and imported, only when the name is not built in. A
+    file is run: NAME in it is a `Policy`, a mapper or its class, or a function without arguments that returns one of these.
 
     Raises
     ------

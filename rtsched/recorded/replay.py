@@ -133,7 +133,7 @@ class Recording:
         cost = TableCost(rows=CostTable.from_rows(rows, source=self.name))
         return Platform(name="recorded", accelerators=(Accelerator(name=ACCELERATOR, cost=cost),), memory=Memory(peak_gb_per_s=1.0))
 
-    def _recorded(self, frames: Sequence[Sequence[int]]) -> dict[str, np.ndarray]:
+    def _recorded(self, frames: Sequence[Sequence[int]]) -> dict[str, Any]:
         """Each used sample once, and where those of each task's frames begin."""
         used = {(one.model, one.sample_id): self.latencies[one.model, one.sample_id] for one in self.requests}
         begin = dict(zip(used, np.cumsum([0, *(len(one.latency_s) for one in used.values())]).tolist(), strict=False))
@@ -172,7 +172,8 @@ def load_recording(
     actual = faults.of(read_latencies, latencies)
     expected = None if estimates is None else faults.of(read_estimates, estimates)
     faults.report()
-    assert asked is not None and actual is not None
+    assert asked is not None
+    assert actual is not None
     known = mean_estimates(actual) if expected is None else expected
     n_layers = {model: len(one.latency_s) for (model, _), one in actual.items()}
     told: set[tuple[str, str]] = set()
@@ -262,7 +263,8 @@ def replay(
     recording = faults.of(load_recording, requests, latencies, estimates)
     found = faults.of(replay_policy, policy, settings)
     faults.report()
-    assert recording is not None and found is not None
+    assert recording is not None
+    assert found is not None
     return run_recording(recording, *found, layers=layers)
 
 

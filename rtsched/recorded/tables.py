@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rtsched._csv import RangeError, Row, capped, csv_rows, number, rounded, shown
+from rtsched._csv import RangeError, capped, csv_rows, number, rounded, shown
 from rtsched.errors import InputError
 from rtsched.workload.scenario import MAX_PRIORITY
 
@@ -105,8 +105,7 @@ def read_requests(path: Path) -> list[Request]:
         if deadline_s is not None and abs(_ns(deadline_s) - arrival_ns - target_ns) > TOLERANCE_NS:
             expected = shown(value["arrival_s"] + value["target_lat_s"])
             faults.append(f"{place('deadline_s')}: must be arrival_s + target_lat_s, {expected}, got {shown(row['deadline_s'])}")
-        names = (value[name] for name in ("request_id", "model", "sample_id"))
-        found.append(Request(*names, arrival_ns, target_ns, value["priority"], place))
+        found.append(Request(value["request_id"], value["model"], value["sample_id"], arrival_ns, target_ns, value["priority"], place))
     _refuse(file, faults, found)
     return sorted(found, key=lambda one: one.arrival_ns)
 
@@ -227,7 +226,7 @@ def _refuse(file: str, faults: list[str], found: list[Any]) -> None:
 _Reader = tuple[Callable[[Any], Any], str]
 
 
-def _read(faults: list[str], row: Row | Any, place: Place, column: str, reader: _Reader) -> Any:
+def _read(faults: list[str], row: dict[str, str | None], place: Place, column: str, reader: _Reader) -> Any:
     """The value of a cell; None when it is at fault, or its column is missing, which was told before."""
     if column not in row:
         return None
