@@ -2,15 +2,18 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from program import invoke, messages
 
 import rtsched
+from rtsched.integrity import problem_faults
 from rtsched.policies.registry import load_policy
 from rtsched.recorded.replay import REPLAY_SETTINGS, finish_lines, load_recording, replay_policy
 from rtsched.testing import check_outcome
+from rtsched.testing.outcome import outcome_faults
 
 REQUESTS = """\
 request_id,arrival_s,model,sample_id,priority,target_lat_s,deadline_s
@@ -124,6 +127,36 @@ def test_saved_replays_can_be_checked(tables):
     read = rtsched.load_outcome("run.npz")
     assert read.problem.is_strict
     assert read.jobs.tobytes() == rtsched.replay("requests.csv", "latencies.csv", "dysta").jobs.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"recorded_place": lambda a: a + 1}, "recorded_place: a time for every layer must follow"),
+        ({"factor_sigma": lambda a: a + 1}, "recorded_first: a task must not have both recorded times and factors"),
+        ({"task_arrival": lambda a: a * 0, "task_rate_hz": lambda a: a + 1}, "is_strict: all tasks must have recorded arrivals"),
+        ({"recorded_ns": lambda a: a * 0}, "recorded_ns: must lie between 1 and 1.15292e+18, got 0"),
+        ({"recorded_sparsity": lambda a: a + 1}, "recorded_sparsity: must lie between 0 and 1, got 1.5"),
+    ],
+)
+def test_problems_that_would_lead_the_core_astray(tables, changes, fault):
+    problem = load_recording("requests.csv", "latencies.csv").problem()
+    assert problem_faults(problem) == []
+    broken = replace(problem, **{name: change(getattr(problem, name)) for name, change in changes.items()})
+    assert problem_faults(broken) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"recorded_ns": lambda a: a + 1}, "alone it takes"),
+        ({"recorded_ns": lambda a: a - 1}, "has isolated_ns"),
+    ],
+)
+def test_outcomes_of_other_times_are_found_out(tables, changes, fault):
+    outcome = rtsched.replay("requests.csv", "latencies.csv", layers=True)
+    other = replace(outcome.problem, **{name: change(getattr(outcome.problem, name)) for name, change in changes.items()})
+    assert any(fault in one for one in outcome_faults(replace(outcome, problem=other)))
 
 
 def test_several_targets_of_one_model_make_several_tasks(tables):

@@ -294,6 +294,8 @@ BREAKERS = {
     "task_jitter_ns": lambda a: np.full_like(a, 2**59),
     "task_offset_ns": lambda a: a + 2**62,
     "factor_sigma": lambda a: a - 1,
+    "recorded_first": lambda a: a + np.arange(len(a), dtype=a.dtype),
+    "layer_sparsity": lambda a: np.full_like(a, 2.0),
     "trace_first": lambda a: np.arange(len(a), dtype=a.dtype),
     "task_in_order": lambda a: a.astype(np.int8),
     "priority_upto": lambda a: a * 0.5,
