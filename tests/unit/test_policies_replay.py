@@ -38,10 +38,10 @@ def waiting(jobs, hold=100, **options):
 
 
 def test_prema_takes_the_shortest_of_those_with_most_tokens():
-    # At 100 `important` (class 9) has waited 99 for its 400: 9 * (1 + 99 / 400) = 11.2 tokens. `patient` (class 1) has waited 90 for its
-    # 10: 10 tokens, and is the shorter of the two at or above 9. `newcomer` (class 3) has 3 * (1 + 1 / 8) = 3.4, and at 110 7.1; it comes
-    # last although it is the shortest.
-    jobs = {"important": (1, [400], 9_000, 9), "patient": (10, [10], 9_000, 0), "newcomer": (99, [8], 9_000, 4)}
+    # At 100 `important` (class 9) has waited 99 for its 400: 9 * (1 + 99 / 400) = 11.2 tokens. `patient` (class 3) has waited 90 for its
+    # 40: 3 * (1 + 90 / 40) = 9.75, and is the shorter of the two at or above 9. `newcomer` (class 3) has 3 * (1 + 1 / 38) = 3.1, and at
+    # 140 6.2; it comes last although it is the shortest.
+    jobs = {"important": (1, [400], 9_000, 9), "patient": (10, [40], 9_000, 4), "newcomer": (99, [38], 9_000, 4)}
     assert ordered(waiting(jobs), "prema") == "hold patient important newcomer"
     # With classes up to 12 only `important`, 1 * (1 + 0.2475), and all others are in the same, smallest class.
     assert ordered(waiting(jobs), "prema", classes=[1.0, 100.0]) == "hold newcomer patient important"
@@ -93,10 +93,10 @@ def test_classes_of_prema_that_cannot_be(classes):
 
 
 def test_sdrm3_adds_starvation_to_capped_urgency():
-    # At 100: `urgent` 300 / 200 counts as 1, + 50 / 300 = 1.17; `starved` 50 / 900 + 99 / 50 = 2.04; `late` 20 / -50 + 90 / 20 = 4.1.
-    jobs = {"urgent": (50, [300], 300, 0), "starved": (1, [50], 1_000, 0), "late": (10, [20], 50, 0)}
+    # At 100: `urgent` 900 / 200 counts as 1, + 50 / 900 = 1.06; `starved` 50 / 1,900 + 99 / 50 = 2.0; `late` 20 / -50 + 90 / 20 = 4.1.
+    jobs = {"urgent": (50, [900], 300, 0), "starved": (1, [50], 2_000, 0), "late": (10, [20], 50, 0)}
     assert ordered(waiting(jobs), "sdrm3") == "hold late starved urgent"
-    # Without starvation urgent 1, starved 0.06, late -0.4; at 400 all are late but `starved`.
+    # Without starvation urgent 1, starved 0.03, late -0.4; at 1,000 all are late but `starved`.
     assert ordered(waiting(jobs), "sdrm3", alpha=0.0) == "hold urgent starved late"
 
 
@@ -151,6 +151,9 @@ def test_dysta_averages_the_ratios_of_executed_layers():
     longer = problem_of(tasks, {"x": [[10], [10], [100]], "y": [[170]]})
     # 165 at 10; (1.5 + 0.5) / 2 = 1 at 20: 100.
     assert ordered(sparse(longer, frames), "dysta", beta=0.0) == "x x x y"
+    frames = {"x": [(10, 0.5, 0.5), (10, 0.1, 0.5), (100, 0.5, 0.5)], "y": [(130, 0.5, 0.5)]}
+    # 110 at 10; (1 + 1.8) / 2 = 1.4 at 20: 140 against 130.
+    assert ordered(sparse(problem, frames), "dysta", beta=0.0) == "x x y x"
 
 
 def test_dysta_weighs_slack_and_waiting():
