@@ -204,7 +204,9 @@ def recorded_ns(problem: Problem, task: int, frames: np.ndarray, layers: np.ndar
     places = problem.recorded_place[problem.recorded_first[task] : problem.recorded_first[task + 1]]
     if not len(places):
         return None
-    recorded: np.ndarray = problem.recorded_ns[places[frames % len(places)] + layers]
+    # A layer of another model has a place that means nothing; whoever checks paths tells.
+    at = np.clip(places[frames % len(places)] + layers, 0, len(problem.recorded_ns) - 1)
+    recorded: np.ndarray = problem.recorded_ns[at]
     return recorded
 
 

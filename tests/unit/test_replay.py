@@ -159,6 +159,14 @@ def test_outcomes_of_other_times_are_found_out(tables, changes, fault):
     assert any(fault in one for one in outcome_faults(replace(outcome, problem=other)))
 
 
+@pytest.mark.parametrize(("row", "layer"), [(3, 2), (2, 0)])
+def test_layers_of_other_models_are_found_out(tables, row, layer):
+    outcome = rtsched.replay("requests.csv", "latencies.csv", layers=True)
+    layers = outcome.layers.copy()
+    layers["layer"][row] = layer  # what would be its recorded time lies outside the table, or is another sample's
+    assert any("the next layer of its path" in one for one in outcome_faults(replace(outcome, layers=layers)))
+
+
 def test_several_targets_of_one_model_make_several_tasks(tables):
     (tables / "requests.csv").write_text(REQUESTS.replace("r2,0.021,small,1,3", "r2,0.021,small,1,1"))
     outcome = rtsched.replay("requests.csv", "latencies.csv")
