@@ -42,6 +42,7 @@ from rtsched.workload.model import Block, Model, Subnet
 from rtsched.workload.scenario import Scenario, Task, TimeFactor, WeightedPriority
 
 if TYPE_CHECKING:
+    from rtsched.recorded.replay import replay
     from rtsched.saved import load_outcome
     from rtsched.study.compare import Comparison, ComparisonInterrupted, compare
     from rtsched.study.task_sets import uunifast
@@ -52,6 +53,7 @@ _LATE = {
     "ComparisonInterrupted": "rtsched.study.compare",
     "compare": "rtsched.study.compare",
     "load_outcome": "rtsched.saved",
+    "replay": "rtsched.recorded.replay",
     "uunifast": "rtsched.study.task_sets",
 }
 
@@ -108,6 +110,7 @@ __all__ = [
     "load_platform",
     "load_policy",
     "load_scenario",
+    "replay",
     "run",
     "simulate",
     "uunifast",

@@ -69,6 +69,8 @@ def compile_problem(scenario: Scenario, platform: Platform) -> Problem:
         task_names=tuple(task.name for task in scenario.tasks),
         model_names=tuple(model.name for model in models),
         layer_names=tuple(key.layer for key in keys),
+        layer_sparsity=np.full(len(keys), np.nan),
+        is_strict=False,
         task_model=np.array(task_model, dtype=np.int32),
         costs=costs,
         regroup_ns=platform.regroup_ns,

@@ -77,6 +77,10 @@ ARRAYS: Mapping[str, Shape] = {
     "factor_sigma": Shape(FLOAT, ("tasks",), 0.0, MAX_SIGMA),
     "factor_first": Shape(INT32, ("tasks+1",), *CODE),
     "factor_value": Shape(FLOAT, ("factors",), TINY, MAX_FACTOR),
+    "recorded_first": Shape(INT32, ("tasks+1",), *CODE),
+    "recorded_place": Shape(INT32, ("recorded frames",), *CODE),
+    "recorded_ns": Shape(INT64, ("recorded layers",), 1, MAX_PART_NS),
+    "recorded_sparsity": Shape(FLOAT, ("recorded layers",), *PROBABILITY, may_be_nan=True),
     "model_first_subnet": Shape(INT32, ("models+1",), *CODE),
     "subnet_first_block": Shape(INT32, ("subnets+1",), *CODE),
     "subnet_accuracy": Shape(FLOAT, ("subnets",), 0.0, 100.0, may_be_nan=True),
@@ -85,6 +89,7 @@ ARRAYS: Mapping[str, Shape] = {
     "block_skip": Shape(FLOAT, ("blocks",), *PROBABILITY),
     "block_exit": Shape(FLOAT, ("blocks",), *PROBABILITY),
     "layer_block": Shape(INT32, ("layers",), *CODE),
+    "layer_sparsity": Shape(FLOAT, ("layers",), *PROBABILITY, may_be_nan=True),
     "costs": Shape(COST_ROW, ("layers", "options"), 0, HUGE),
     "layer_worst_energy_j": Shape(FLOAT, ("layers",), 0.0, HUGE),
     "layer_reference_ns": Shape(INT64, ("layers",), 1, MAX_TIME_NS),
@@ -115,6 +120,7 @@ TASK_LISTS = (
     ("ancestor_first", "ancestors"),
     ("trace_first", "recorded releases"),
     ("factor_first", "factors"),
+    ("recorded_first", "recorded frames"),
 )
 """The same of tasks, which may have none."""
 
@@ -175,7 +181,11 @@ def problem_faults(problem: Problem) -> list[str]:
         f"{name[:-1]}_names: must not be empty" for name in ("tasks", "models", "subnets", "layers", "accelerators") if not sizes[name]
     ]
     # The rest reads the arrays.
-    return faults or [*_first_faults(problem, sizes), *_index_faults(problem, sizes)] or [*_cascade_faults(problem), *_path_faults(problem)]
+    return (
+        faults
+        or [*_first_faults(problem, sizes), *_index_faults(problem, sizes)]
+        or [*_cascade_faults(problem), *_path_faults(problem), *_replay_faults(problem)]
+    )
 
 
 def _range_fault(expected: Shape, array: np.ndarray) -> str | None:
@@ -260,3 +270,15 @@ def _path_faults(problem: Problem) -> Iterator[str]:
         yield "layer_block: must agree with block_first_layer"
     if (problem.priority_upto[problem.priority_first[1:] - 1] < 1.0).any():
         yield "priority_upto: must end in 1 for every task"
+
+
+def _replay_faults(problem: Problem) -> Iterator[str]:
+    n_layers = np.diff(problem.block_first_layer[problem.subnet_first_block])
+    most = np.maximum.reduceat(n_layers, problem.model_first_subnet[:-1])[problem.task_model]
+    n_frames = np.diff(problem.recorded_first)
+    if (problem.recorded_place + np.repeat(most, n_frames) > len(problem.recorded_ns)).any():
+        yield "recorded_place: a time for every layer must follow"
+    if ((n_frames > 0) & ((np.diff(problem.factor_first) > 0) | (problem.factor_sigma > 0))).any():
+        yield "recorded_first: a task must not have both recorded times and factors"
+    if problem.is_strict and (problem.task_arrival != ARRIVALS.index("trace")).any():
+        yield "is_strict: all tasks must have recorded arrivals"

@@ -93,6 +93,17 @@ class Problem:
     factor_first : ndarray of int32, shape (n_tasks + 1,)
     factor_value : ndarray of float64
         Equally likely factors, in place of the lognormal, for tasks that have some.
+    recorded_first : ndarray of int32, shape (n_tasks + 1,)
+    recorded_place : ndarray of int32
+        For tasks whose actual times were recorded: where those of a frame begin, one per layer from the first of its subnet
+        on. With n entries, frames k, k + n, k + 2n, ... take the k-th. They take the place of factors.
+    recorded_ns : ndarray of int64
+    recorded_sparsity : ndarray of float64, shape of `recorded_ns`
+        What a monitor measures in the layer; NaN where it was not recorded.
+    layer_sparsity : ndarray of float64, shape (n_layers,)
+        What schedulers expect; NaN where nothing is known.
+    is_strict : bool
+        Jobs are requests of a replay, which come in between layers only; docs/engine.md has the rule.
     model_first_subnet, subnet_first_block, block_first_layer : ndarray of int32
     subnet_accuracy : ndarray of float64
         Per cent; NaN when unknown.
@@ -159,6 +170,10 @@ class Problem:
     factor_sigma: np.ndarray
     factor_first: np.ndarray
     factor_value: np.ndarray
+    recorded_first: np.ndarray
+    recorded_place: np.ndarray
+    recorded_ns: np.ndarray
+    recorded_sparsity: np.ndarray
     model_first_subnet: np.ndarray
     subnet_first_block: np.ndarray
     subnet_accuracy: np.ndarray
@@ -167,6 +182,7 @@ class Problem:
     block_skip: np.ndarray
     block_exit: np.ndarray
     layer_block: np.ndarray
+    layer_sparsity: np.ndarray
     costs: np.ndarray
     layer_worst_energy_j: np.ndarray
     layer_reference_ns: np.ndarray
@@ -183,6 +199,7 @@ class Problem:
     efficiency: np.ndarray
     is_fair: bool
     has_switch: bool
+    is_strict: bool
     regroup_ns: int
     dram_j_per_byte: float
     scenario: Scenario

@@ -32,7 +32,7 @@ from rtsched.workload.scenario import Scenario
 
 __all__ = ["FORMAT", "load_outcome", "save_outcome"]
 
-FORMAT = "rtsched.saved/1"
+FORMAT = "rtsched.saved/2"
 """Name and version. The version grows whenever a member is added, removed or changes its meaning."""
 
 HEADER, SCENARIO, PLATFORM = "header.json", "scenario.json", "platform.json"

@@ -96,6 +96,9 @@ def task_arrays(scenario: Scenario) -> dict[str, Any]:
         **ragged("trace", "ns", traces, np.int64),
         **_priorities(tasks),
         **_factors([task.time_factor or scenario.time_factor for task in tasks]),
+        **ragged("recorded", "place", [[] for _ in tasks], np.int32),
+        "recorded_ns": np.zeros(0, dtype=np.int64),
+        "recorded_sparsity": np.zeros(0),
     }
 
 

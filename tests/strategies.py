@@ -168,7 +168,51 @@ def problems(draw, max_tasks=4, max_tiles=3):
     costs = problem.costs.copy()
     for name in ("fetch_bytes", "keep_bytes"):
         costs[name] = rng.integers(0, 300, costs.shape) * (rng.random(costs.shape) < 0.7)
-    return replace(problem, costs=costs)
+    return replace(problem, costs=costs, **recorded(draw, problem, rng))
+
+
+def recorded(draw, problem, rng):
+    """Actual times and sparsity for some tasks, some layers' sparsity unknown; fewer frames than the task has repeat."""
+    first_layer = problem.block_first_layer[problem.subnet_first_block]
+    n_layers = [max(np.diff(first_layer)[slice(*problem.model_first_subnet[m : m + 2])]) for m in problem.task_model]
+    free = (problem.factor_sigma == 0) & (np.diff(problem.factor_first) == 0)
+    n_frames = [draw(st.integers(0, 3)) if is_free else 0 for is_free in free]
+    sizes = [n for n, k in zip(n_layers, n_frames, strict=True) for _ in range(k)]
+    total, grid = sum(sizes), draw(st.sampled_from([1, 100]))
+    sparsity = rng.random((2, max(total, problem.n_layers)))
+    sparsity[rng.random(sparsity.shape) < 0.2] = np.nan
+    return {
+        "recorded_first": np.cumsum([0, *n_frames]).astype(np.int32),
+        "recorded_place": (np.cumsum([0, *sizes])[: len(sizes)]).astype(np.int32),
+        "recorded_ns": np.maximum(1, rng.integers(1, 900, total) // grid * grid),
+        "recorded_sparsity": sparsity[0, :total].copy(),
+        "layer_sparsity": sparsity[1, : problem.n_layers].copy(),
+    }
+
+
+@st.composite
+def requests(draw):
+    """Recorded arrivals on one accelerator, which come in between layers only."""
+    model = st.sampled_from([draw(models(f"m{i}")) for i in range(2)])
+    times = st.lists(st.sampled_from([0.0, 0.0001, 0.0004, 0.001, 0.0013, 0.0051]), min_size=1, max_size=8).map(sorted)
+    made = [
+        Task(
+            name=f"t{i}",
+            model=draw(model),
+            trace=tuple(draw(times)),
+            deadline_ms=draw(st.sampled_from([0.0004, 0.002, 0.01])),
+            priority=draw(priorities),
+            in_order=False,
+        )
+        for i in range(draw(st.integers(1, 4)))
+    ]
+    scenario = Scenario(name="requests", tasks=tuple(made), duration_s=1e-5, drain_s=draw(st.sampled_from([0.0, 1e-4])))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    memory, n_tiles = draw(memories()), draw(st.integers(1, 2))
+    table = CostTable.from_rows(costs_of(rng, scenario, [n_tiles], memory, draw(st.sampled_from([1, 100]))))
+    accelerators = (Accelerator(name="a0", cost=TableCost(rows=table), tiles=n_tiles),)
+    problem = compile_problem(scenario, Platform(name="one", accelerators=accelerators, memory=memory))
+    return replace(problem, **recorded(draw, problem, rng), is_strict=True)
 
 
 seeds = st.integers(0, 2**64 - 1)

@@ -43,6 +43,8 @@ cdef int64_t poisson_gap_ns(const Tables *t, uint64_t seed, int task, int64_t fr
 cdef bint is_triggered(const Tables *t, uint64_t seed, int task, int64_t frame) noexcept nogil
 # What the `index`th layer of a job's subnet takes, as a multiple of its estimate.
 cdef double time_factor(const Tables *t, uint64_t seed, int task, int64_t frame, int index) noexcept nogil
+# The place of a frame's recorded times, one per layer from the first of its subnet on; -1 where none were recorded.
+cdef int recorded_at(const Tables *t, int task, int64_t frame) noexcept nogil
 cdef int priority_of(const Tables *t, uint64_t seed, int task, int64_t frame) noexcept nogil
 cdef int first_layer(const Tables *t, uint64_t seed, int task, int64_t frame, int subnet) noexcept nogil
 cdef int next_layer(const Tables *t, uint64_t seed, int task, int64_t frame, int subnet, int layer) noexcept nogil

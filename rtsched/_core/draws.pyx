@@ -44,6 +44,12 @@ cdef double time_factor(const Tables *t, uint64_t seed, int task, int64_t frame,
     return exp(sigma * z - 0.5 * (sigma * sigma))
 
 
+cdef int recorded_at(const Tables *t, int task, int64_t frame) noexcept nogil:
+    cdef int first = t.recorded_first[task]
+    cdef int n = t.recorded_first[task + 1] - first
+    return -1 if n == 0 else t.recorded_place[first + <int>(frame % n)]
+
+
 cdef int priority_of(const Tables *t, uint64_t seed, int task, int64_t frame) noexcept nogil:
     cdef int i = t.priority_first[task]
     cdef double u

@@ -3,8 +3,14 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from rtsched._core cimport draws, memory
-from rtsched._core.state cimport cost_of
+from rtsched._core.state cimport cost_of, place_in_subnet
 from rtsched._core.types cimport ENERGY_SWITCH, N_ENERGY, NEVER_NS, CostRow, Running, lowest_bit
+
+
+cdef struct Actual:
+    # What a layer really takes.
+    int64_t recorded_ns  # 0: follows from its estimate
+    double factor  # on the estimate
 
 
 cdef inline int move_lowest(uint64_t *source, uint64_t *target, uint64_t among, int n) noexcept nogil:
@@ -77,29 +83,41 @@ cdef int64_t switch_bytes(State *s, int slot, int accelerator, uint64_t tiles, i
     return moved
 
 
-cdef inline double factor_of(const State *s, const Job *job) noexcept nogil:
-    # Actual over estimated time of the job's next layer, which is counted from the first of its subnet.
-    cdef int subnet
-    if not s.t.has_factors:
-        return 1.0
-    subnet = s.t.model_first_subnet[s.t.task_model[job.task]] + job.subnet
-    return draws.time_factor(
-        &s.t, s.seed, job.task, job.frame, job.layer - s.t.block_first_layer[s.t.subnet_first_block[subnet]]
-    )
+cdef inline Actual actual_of(const State *s, const Job *job) noexcept nogil:
+    # Of the job's next layer.
+    cdef Actual actual = Actual(0, 1.0)
+    cdef int first
+    if s.t.has_recorded:
+        first = draws.recorded_at(&s.t, job.task, job.frame)
+        if first >= 0:
+            actual.recorded_ns = s.t.recorded_ns[first + place_in_subnet(s, job, job.layer)]
+            return actual
+    if s.t.has_factors:
+        actual.factor = draws.time_factor(&s.t, s.seed, job.task, job.frame, place_in_subnet(s, job, job.layer))
+    return actual
 
 
-cdef inline int64_t actual_ns(const State *s, const CostRow *cost, int accelerator, double factor) noexcept nogil:
+cdef inline int64_t scaled_ns(const Actual *actual, int64_t estimate_ns) noexcept nogil:
+    # What really comes of an estimate.
+    if actual.recorded_ns > 0:
+        return actual.recorded_ns
+    return estimate_ns if actual.factor == 1.0 else ceiling(actual.factor * <double>estimate_ns)
+
+
+cdef inline int64_t actual_ns(const State *s, const CostRow *cost, int accelerator, const Actual *actual) noexcept nogil:
     # What a layer takes alone: no less than its bytes need.
     cdef int64_t least_ns
-    if factor == 1.0:
+    if actual.recorded_ns == 0 and actual.factor == 1.0:
         return cost.t_iso_ns
     least_ns = ceiling(<double>cost.dram_bytes / s.t.port_bytes_per_ns[accelerator])
-    return max(least_ns, ceiling(factor * <double>cost.t_iso_ns))
+    return max(least_ns, scaled_ns(actual, cost.t_iso_ns))
 
 
-cdef void charge(const State *s, Record *record, Job *job, const CostRow *cost, int64_t switch_bytes, double factor) noexcept nogil:
+cdef void charge(
+    const State *s, Record *record, Job *job, const CostRow *cost, int64_t switch_bytes, const Actual *actual
+) noexcept nogil:
     cdef double *sums = &record.task_energy_j[job.task * N_ENERGY]
-    cdef int64_t alone_ns = s.t.layer_reference_ns[job.layer]
+    cdef int64_t alone_ns = scaled_ns(actual, s.t.layer_reference_ns[job.layer])
     cdef double energy_j
     cdef int i
     for i in range(ENERGY_SWITCH):
@@ -111,8 +129,6 @@ cdef void charge(const State *s, Record *record, Job *job, const CostRow *cost, 
         job.energy_j += energy_j
         record.task_switches[job.task] += 1
     job.worst_energy_j += s.t.layer_worst_energy_j[job.layer]
-    if factor != 1.0:
-        alone_ns = ceiling(factor * <double>alone_ns)
     job.isolated_ns = min(job.isolated_ns, NEVER_NS - alone_ns) + alone_ns  # a sum of two may not fit
 
 
@@ -121,10 +137,10 @@ cdef void start_layer(State *s, Record *record, int slot, int accelerator, uint6
     cdef const CostRow *cost = cost_of(s, job.layer, accelerator, n_tiles)
     cdef int place = s.t.option_first[accelerator] + lowest_bit(tiles)
     cdef Running *r = &s.memory.running[place]
-    cdef double factor = factor_of(s, job)
+    cdef Actual actual = actual_of(s, job)
     cdef int64_t extra_ns = 0
     cdef int i
-    r.t_ns, r.estimate_ns, r.switch_bytes = actual_ns(s, cost, accelerator, factor), cost.t_iso_ns, 0
+    r.t_ns, r.estimate_ns, r.switch_bytes = actual_ns(s, cost, accelerator, &actual), cost.t_iso_ns, 0
     r.demand_bytes_per_ns, r.l2_demand_bytes_per_ns = cost.demand_bytes_per_ns, cost.l2_demand_bytes_per_ns
     if s.t.has_switch:
         r.switch_bytes = switch_bytes(s, slot, accelerator, tiles, n_tiles)
@@ -145,7 +161,7 @@ cdef void start_layer(State *s, Record *record, int slot, int accelerator, uint6
     r.since_ns = r.start_ns = s.now_ns
     r.tiles, r.job, r.layer, r.accelerator, r.n_tiles, r.block_end = tiles, slot, job.layer, accelerator, n_tiles, block_end
     memory.enter(&s.memory, place)
-    charge(s, record, job, cost, r.switch_bytes, factor)
+    charge(s, record, job, cost, r.switch_bytes, &actual)
     if job.start_ns < 0:
         job.start_ns = s.now_ns
         s.n_unstarted[job.task] -= 1

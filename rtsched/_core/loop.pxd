@@ -46,6 +46,8 @@ cdef class Engine:
     cdef int step(self, int64_t n_events) except -1 nogil
     cdef int64_t next_time_ns(self) noexcept nogil
     cdef int events(self) except -1 nogil
+    cdef int release_next(self) except -1 nogil
+    cdef int admit(self, bint has_completed) except -1 nogil
     cdef int decide(self) except -1 nogil
     cdef int drop_jobs(self) except -1 nogil
     cdef int map_jobs(self) except -1 nogil

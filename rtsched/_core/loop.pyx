@@ -154,24 +154,43 @@ cdef class Engine:
         cdef int64_t time_ns = NEVER_NS
         if self.next_place >= 0:
             time_ns = self.s.memory.finish_ns[self.next_place]
+            if self.s.t.is_strict:  # requests wait until it ends
+                return time_ns if time_ns < self.next_window_ns else self.next_window_ns
         elif self.releases.heap.n == 0 and self.s.n_ready == 0 and self.s.memory.n_running == 0:
             return NEVER_NS
-        time_ns = min(time_ns, releases.next_ns(&self.releases))
+        # A request that waits is from the past.
+        time_ns = min(time_ns, max(releases.next_ns(&self.releases), self.s.now_ns))
         return time_ns if time_ns < self.next_window_ns else self.next_window_ns
 
     cdef int events(self) except -1 nogil:
-        cdef Release next
+        cdef int64_t n_before = self.record.n_events
         while self.next_place >= 0 and self.s.memory.finish_ns[self.next_place] == self.s.now_ns:
             self.complete(self.next_place)
             self.record.n_events += 1
             self.next_place = memory.first_to_finish(&self.s.memory)
-        while releases.next_ns(&self.releases) == self.s.now_ns:
-            releases.pop(&self.releases, &next)
-            self.release(&next)
-            self.record.n_events += 1
+        if self.s.t.is_strict:
+            self.admit(self.record.n_events > n_before)
+        else:
+            while releases.next_ns(&self.releases) == self.s.now_ns:
+                self.release_next()
         if self.s.now_ns == self.next_window_ns:
             self.end_window()
             self.record.n_events += 1
+        return 0
+
+    cdef int release_next(self) except -1 nogil:
+        cdef Release next
+        releases.pop(&self.releases, &next)
+        self.record.n_events += 1
+        return self.release(&next)
+
+    cdef int admit(self, bint has_completed) except -1 nogil:
+        # Requests of a replay: between layers those from before this instant, and to an empty accelerator one, the first.
+        if has_completed and self.s.n_live > 0:
+            while releases.next_ns(&self.releases) < self.s.now_ns:
+                self.release_next()
+        elif self.s.memory.n_running == 0 and releases.next_ns(&self.releases) <= self.s.now_ns:
+            self.release_next()
         return 0
 
     cdef int decide(self) except -1 nogil:
@@ -239,9 +258,10 @@ cdef class Engine:
         cdef int task = next.task
         cdef int slot = state.new_job(&self.s)
         cdef Job *job = &self.s.jobs[slot]
+        cdef int64_t release_ns = next.source_ns if t.is_strict else self.s.now_ns  # requests may have waited
         job.task, job.frame, job.source_ns = task, next.frame, next.source_ns
-        job.release_ns = job.last_end_ns = self.s.now_ns
-        job.deadline_ns = (next.source_ns if t.task_from_source[task] else self.s.now_ns) + t.task_deadline_ns[task]
+        job.release_ns = job.last_end_ns = release_ns
+        job.deadline_ns = (next.source_ns if t.task_from_source[task] else release_ns) + t.task_deadline_ns[task]
         job.priority = draws.priority_of(t, self.s.seed, task, next.frame)
         job.layer = draws.first_layer(t, self.s.seed, task, next.frame, t.model_first_subnet[t.task_model[task]])
         job.start_ns = job.accelerator = job.subnet = job.last_layer = job.ready_row = -1

@@ -5,8 +5,10 @@ particular order (a job that leaves is replaced by the last), but the same in ev
 valid until the role returns.
 """
 
+from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from rtsched._core.draws cimport recorded_at
 from rtsched._core.heap cimport Heap
 from rtsched._core.memory cimport Memory
 from rtsched._core.types cimport CostRow, Job, Running, Tables
@@ -86,3 +88,37 @@ cdef inline int64_t remaining_ns(const State *s, const Running *r) noexcept nogi
     # Of a layer in execution, as estimated; 0 when it takes longer.
     cdef int64_t left_ns = r.estimate_ns - (s.now_ns - r.start_ns)
     return left_ns if left_ns > 0 else 0
+cdef inline int place_in_subnet(const State *s, const Job *job, int layer) noexcept nogil:
+    # A layer of the job's chosen subnet, counted from its first one.
+    cdef int subnet = s.t.model_first_subnet[s.t.task_model[job.task]] + job.subnet
+    return layer - s.t.block_first_layer[s.t.subnet_first_block[subnet]]
+
+
+cdef inline double monitored_sparsity(const State *s, int slot) noexcept nogil:
+    # What the hardware's monitor measured in the job's last executed layer; NaN before its first one and where none was recorded.
+    cdef const Job *job = &s.jobs[slot]
+    cdef int first
+    if not s.t.has_recorded or job.last_layer < 0:
+        return NAN
+    first = recorded_at(&s.t, job.task, job.frame)
+    return NAN if first < 0 else s.t.recorded_sparsity[first + place_in_subnet(s, job, job.last_layer)]
+
+
+cdef inline int whole_job(const State *s, const Job *job) noexcept nogil:
+    # The first layer of the job's subnet, of the largest one until it is chosen: the place of the whole job's times in the tables.
+    cdef int subnet = s.t.model_first_subnet[s.t.task_model[job.task]] + (job.subnet if job.subnet > 0 else 0)
+    return s.t.block_first_layer[s.t.subnet_first_block[subnet]]
+
+
+cdef inline double mean_latency_ns(const State *s, int layer, int n_tiles) noexcept nogil:
+    # Of a layer on n_tiles tiles, over the accelerators that can run it so; 0 where none can.
+    cdef double sum_ns = 0.0
+    cdef int n = 0
+    cdef int a
+    cdef int64_t time_ns
+    for a in range(s.t.n_accelerators):
+        time_ns = latency_ns(s, layer, a, n_tiles)
+        if time_ns > 0:
+            sum_ns += <double>time_ns
+            n += 1
+    return sum_ns / n if n > 0 else 0.0

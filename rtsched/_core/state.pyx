@@ -51,6 +51,13 @@ cdef class TableOwner:
         t.factor_first = self.firsts("factor_first")
         t.factor_value = <const double *>self.members("factor_first", "factor_value", double)
         t.has_factors = bool(problem.factor_sigma.any() or len(problem.factor_value))
+        n_recorded = len(problem.recorded_ns)
+        t.recorded_first = self.firsts("recorded_first")
+        t.recorded_place = <const int32_t *>self.members("recorded_first", "recorded_place", int32)
+        t.recorded_ns = <const int64_t *>self.pointer("recorded_ns", int64, (n_recorded,))
+        t.recorded_sparsity = <const double *>self.pointer("recorded_sparsity", double, (n_recorded,))
+        t.has_recorded, t.is_strict = n_recorded > 0, problem.is_strict
+        t.layer_sparsity = <const double *>self.pointer("layer_sparsity", double, (n_layers,))
         n_models = len(problem.model_names)
         t.model_first_subnet = <const int32_t *>self.pointer("model_first_subnet", int32, (n_models + 1,))
         t.subnet_first_block = <const int32_t *>self.pointer("subnet_first_block", int32, (n_subnets + 1,))

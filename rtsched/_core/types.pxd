@@ -83,6 +83,13 @@ cdef struct Tables:
     const int32_t *factor_first
     const double *factor_value
     bint has_factors  # of any task
+    const int32_t *recorded_first
+    const int32_t *recorded_place  # [recorded_first[task] + k]: where the times of the task's frames k, k + n, k + 2n, ... begin
+    const int64_t *recorded_ns
+    const double *recorded_sparsity
+    bint has_recorded  # times of any task
+    const double *layer_sparsity
+    bint is_strict  # requests come in between layers only
     const int32_t *model_first_subnet
     const int32_t *subnet_first_block
     const int32_t *block_first_layer

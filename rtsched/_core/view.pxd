@@ -23,6 +23,7 @@ cdef enum Field:
     DEMAND
     ALLOCATION
     CAP
+    SPARSITY
     LATENCY_NS
     FREE_TILES
     N_FIELDS

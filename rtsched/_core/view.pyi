@@ -37,6 +37,7 @@ class StateView:
     subnet: np.ndarray
     togo_mean_ns: np.ndarray
     togo_min_ns: np.ndarray
+    sparsity: np.ndarray
     latency_ns: np.ndarray
     free_tiles: np.ndarray
 

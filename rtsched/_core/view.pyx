@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 
 from rtsched._core.memory cimport list_running
 from rtsched._core.roles cimport add_dispatch
-from rtsched._core.state cimport latency_ns, remaining_ns, togo
+from rtsched._core.state cimport latency_ns, monitored_sparsity, remaining_ns, togo
 from rtsched._core.types cimport Job, Running
 
 import numpy as np
@@ -223,6 +223,8 @@ cdef class StateView:
         -1 until it is chosen; the next layer is then that of the largest.
     togo_mean_ns, togo_min_ns : ndarray of int64, shape (n_ready,)
         Expected time of the remaining layers, mean and minimum over accelerators, on the mapper's `estimate_tiles`.
+    sparsity : ndarray of float64, shape (n_ready,)
+        Measured in the job's last executed layer; NaN before the first one, and where none is recorded.
     latency_ns : ndarray of float64, shape (n_ready, n_accelerators)
         Estimated time of the next layer alone, on `estimate_tiles` tiles or all; inf where it cannot run.
     free_tiles : ndarray of int64, shape (n_accelerators,)
@@ -299,6 +301,15 @@ cdef class StateView:
     @property
     def togo_min_ns(self):
         return self.gather(TOGO_MIN_NS)
+
+    @property
+    def sparsity(self):
+        cdef Column column = column_of(self.columns, SPARSITY, np.float64, 0)
+        cdef double *out = <double *>column.reserve(self.s.n_ready)
+        cdef int row
+        for row in range(self.s.n_ready):
+            out[row] = monitored_sparsity(self.s, self.s.ready[row])
+        return column.head(self.s.n_ready)
 
     @property
     def latency_ns(self):

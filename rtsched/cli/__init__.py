@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from rtsched._version import __version__
-from rtsched.cli import catalogue, check, compare, import_costs, importing, reproduce, roofline, run, schema
+from rtsched.cli import catalogue, check, compare, import_costs, importing, replay, reproduce, roofline, run, schema
 from rtsched.cli._program import INTERRUPTED, Program, complain
 
 __all__ = ["app", "main"]
@@ -69,6 +69,7 @@ def _root(
 app.command(epilog=run.EPILOG)(run.run)
 app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=check.EPILOG)(check.check)
+app.command(epilog=replay.EPILOG)(replay.replay)
 app.command("list")(catalogue.list_)
 app.command(epilog=catalogue.SHOW_EPILOG)(catalogue.show)
 app.command(epilog=roofline.EPILOG)(roofline.roofline)

@@ -14,6 +14,7 @@ from rtsched.errors import InputError
 from rtsched.policies.roles import Policy
 
 __all__ = [
+    "ALIASES",
     "POLICIES",
     "ROLES",
     "NamedPolicy",
@@ -33,6 +34,8 @@ POLICIES = {
     "dream-fixed": "rtsched.policies.dream:dream_fixed",
     "dream-mapscore": "rtsched.policies.dream:dream_mapscore",
     "dream-smartdrop": "rtsched.policies.dream:dream_smartdrop",
+    "dysta": "rtsched.policies.dysta",
+    "dysta-naive": "rtsched.policies.dysta_naive",
     "edf": "rtsched.policies.edf",
     "eft": "rtsched.policies.eft",
     "fcfs": "rtsched.policies.fcfs",
@@ -40,14 +43,19 @@ POLICIES = {
     "herald": "rtsched.policies.herald",
     "llf": "rtsched.policies.llf",
     "planaria": "rtsched.policies.planaria",
+    "prema": "rtsched.policies.prema",
     "priority": "rtsched.policies.priority",
     "rm": "rtsched.policies.rm",
     "rr": "rtsched.policies.rr",
+    "sdrm3": "rtsched.policies.sdrm3",
     "srpt": "rtsched.policies.srpt",
     "static": "rtsched.policies.static",
     "veltair": "rtsched.policies.veltair",
 }
 """Name to module; the module's ``policy()``, or the function after a colon, makes the composition, and the docstrings tell what it does."""
+
+ALIASES = {"dysta_naive": "dysta-naive", "sjf": "srpt"}
+"""Other names of built-in policies, under which papers and other tools know them; they are not listed."""
 
 ROLES = ("mapper", "dropper", "selector", "regulator", "tuner")
 
@@ -96,7 +104,12 @@ def policy_names() -> tuple[str, ...]:
     """Names of the policies that are built in or offered by installed packages, sorted; no package is imported."""
     from rtsched.policies.installed import offers
 
-    return tuple(sorted({*POLICIES, *(one.name for one in offers(POLICIES))}))
+    return tuple(sorted({*POLICIES, *(one.name for one in offers(_taken()))}))
+
+
+def _taken() -> tuple[str, ...]:
+    """Names that no package can give a meaning."""
+    return (*POLICIES, *ALIASES)
 
 
 def policy_summary(name: str) -> str:
@@ -115,7 +128,7 @@ def list_policies() -> list[tuple[str, NamedPolicy | Unavailable]]:
     from rtsched.policies.installed import offers
 
     found: list[tuple[str, NamedPolicy | Unavailable]] = [(name, find_policy(name)) for name in POLICIES]
-    for one in offers(POLICIES):
+    for one in offers(_taken()):
         try:
             found.append((one.name, Unavailable(one.source, one.fault) if one.rivals else find_policy(one.name)))
         except InputError as error:
@@ -126,16 +139,17 @@ def list_policies() -> list[tuple[str, NamedPolicy | Unavailable]]:
 def find_policy(ref: str) -> NamedPolicy:
     """Find a policy by its name, or as ``path/to/file.py:NAME``.
 
-    Built-in names win. An installed package is looked for, and imported, only when the name is not built in. A file is run:
-    NAME in it is a `Policy`, a mapper or its class, or a function without arguments that returns one of these.
+    Built-in names win, `ALIASES` among them. An installed package is looked for, and imported, only when the name is not built in. A
+    file is run: NAME in it is a `Policy`, a mapper or its class, or a function without arguments that returns one of these.
 
     Raises
     ------
     InputError
         The name is unknown or taken twice, or what it means cannot be loaded.
     """
-    if ref in POLICIES:
-        return _built_in(POLICIES[ref])
+    name = ALIASES.get(ref, ref)
+    if name in POLICIES:
+        return _built_in(POLICIES[name])
     from rtsched.policies import script
 
     return _of_file(ref) if script.is_script(ref) else _of_package(ref)
@@ -152,7 +166,7 @@ def _built_in(target: str) -> NamedPolicy:
 def _of_package(name: str) -> NamedPolicy:
     from rtsched.policies.installed import offers
 
-    found = [one for one in offers(POLICIES) if one.name == name]
+    found = [one for one in offers(_taken()) if one.name == name]
     if not found:
         raise InputError(f"unknown policy {name!r}{hint(name, policy_names(), 'known policies')}")
     if len(found) > 1:
@@ -309,7 +323,7 @@ def _faults(policy: Policy) -> list[str]:
         if isinstance(role, type):
             faults.append(f"policy {policy.name!r}: {place} must be an object, got the class {role.__name__}: pass {role.__name__}()")
         elif not hasattr(role, "start"):
-            named = f"; a policy of that name is loaded with load_policy({role!r})" if isinstance(role, str) and role in POLICIES else ""
+            named = f"; a policy of that name is loaded with load_policy({role!r})" if isinstance(role, str) and role in _taken() else ""
             faults.append(f"policy {policy.name!r}: {place} must be a {place} object, got {role!r:.60}{named}")
         elif place == "mapper" and not _is_mapper(role):
             faults.append(

@@ -17,6 +17,7 @@ __all__ = [
     "nearest_ns",
     "parents_of",
     "priorities",
+    "recorded_ns",
     "root_releases",
     "sums_ns",
     "time_factors",
@@ -183,6 +184,30 @@ def time_factors(problem: Problem, seed: int, task: int, frames: np.ndarray, lay
         for u, v in zip(first.ravel().tolist(), second.ravel().tolist(), strict=True)
     ]
     return np.array(drawn).reshape(first.shape)
+
+
+def recorded_ns(problem: Problem, task: int, frames: np.ndarray, layers: np.ndarray) -> np.ndarray | None:
+    """Recorded times of layers.
+
+    Parameters
+    ----------
+    problem : Problem
+    task : int
+    frames, layers : ndarray of int
+        As for `time_factors`.
+
+    Returns
+    -------
+    ndarray of int64, or None
+        None where none were recorded.
+    """
+    places = problem.recorded_place[problem.recorded_first[task] : problem.recorded_first[task + 1]]
+    if not len(places):
+        return None
+    # A layer of another model has a place that means nothing; whoever checks paths tells.
+    at = np.clip(places[frames % len(places)] + layers, 0, len(problem.recorded_ns) - 1)
+    recorded: np.ndarray = problem.recorded_ns[at]
+    return recorded
 
 
 def sums_ns(owner: np.ndarray, times_ns: np.ndarray, n_owners: int) -> np.ndarray:

@@ -67,7 +67,8 @@ def _check_releases(findings: Findings, task: int, rows: np.ndarray, expected: n
     duration_ns = findings.problem.duration_ns
     findings.add_jobs("releases", release >= duration_ns, lambda row: f"released after the {duration_ns:,} ns of the run", rows)
     until = duration_ns if outcome.is_complete else min(duration_ns, outcome.end_ns)
-    if expected[-1] < until:
+    # Requests of a replay that was stopped may not have come in yet.
+    if expected[-1] < until and (outcome.is_complete or not findings.problem.is_strict):
         findings.add("releases", f"task {name!r}: frame {len(rows)} is missing; the seed says it is released at {expected[-1]:,} ns")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rtsched.outcome import STATUSES
-from rtsched.testing.draws import time_factors, whole_ns
+from rtsched.testing.draws import recorded_ns, time_factors, whole_ns
 from rtsched.testing.findings import LATE, NEVER_NS, UNFINISHED, Findings
 from rtsched.testing.paths import Paths
 
@@ -145,7 +145,7 @@ def least_ns(findings: Findings) -> np.ndarray:
 
 
 def actual_ns(findings: Findings, estimate_ns: np.ndarray, least_ns: np.ndarray | None = None) -> np.ndarray:
-    """Times of the executed layers: the estimates times the drawn factors, rounded up; where there is a factor, at least `least_ns`."""
+    """Times of the executed layers: as recorded, or the estimates times the drawn factors, rounded up; then at least `least_ns`."""
     layers, problem, jobs = findings.layers, findings.problem, findings.jobs
     task = jobs["task"][layers["job"]]
     subnet = problem.model_first_subnet[problem.task_model[task]] + jobs["subnet"][layers["job"]]
@@ -153,6 +153,10 @@ def actual_ns(findings: Findings, estimate_ns: np.ndarray, least_ns: np.ndarray 
     actual: np.ndarray = estimate_ns.copy()
     for one in np.unique(task).tolist():
         own = np.flatnonzero(task == one)
+        recorded = recorded_ns(problem, one, jobs["frame"][layers["job"][own]], place[own])
+        if recorded is not None:
+            actual[own] = recorded if least_ns is None else np.maximum(recorded, least_ns[own])
+            continue
         factors = time_factors(problem, findings.outcome.seed, one, jobs["frame"][layers["job"][own]], place[own])
         if factors is not None:
             drawn = whole_ns(factors * estimate_ns[own])

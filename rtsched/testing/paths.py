@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rtsched.problem import MAX_TIME_NS
-from rtsched.testing.draws import executed_blocks, sums_ns, time_factors, whole_ns
+from rtsched.testing.draws import executed_blocks, recorded_ns, sums_ns, time_factors, whole_ns
 from rtsched.testing.findings import Findings
 
 __all__ = ["Paths"]
@@ -57,9 +57,13 @@ class Paths:
         fastest_ns = np.where(problem.costs["t_iso_ns"] > 0, problem.costs["t_iso_ns"], MAX_TIME_NS).min(axis=1)
         task, frames = int(findings.jobs["task"][rows[0]]), findings.jobs["frame"][rows]
         factors = time_factors(problem, findings.outcome.seed, task, frames[:, None], np.arange(last - first)[None])
+        recorded = recorded_ns(problem, task, frames[:, None], np.arange(last - first)[None])
         lengths = np.diff(problem.block_first_layer)[blocks]
         for sums, alone_ns in ((self.reference_ns, problem.layer_reference_ns[first:last]), (self.least_ns, fastest_ns[first:last])):
-            if factors is None:
+            if recorded is not None:
+                row, layer = np.nonzero(np.repeat(runs, lengths, axis=1))
+                sums[rows] = sums_ns(row, recorded[row, layer], len(rows))
+            elif factors is None:
                 sums[rows] = np.repeat(runs, lengths, axis=1) @ alone_ns
             else:
                 row, layer = np.nonzero(np.repeat(runs, lengths, axis=1))

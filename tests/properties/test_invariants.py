@@ -254,13 +254,15 @@ def test_native_and_python_roles_give_the_same_bytes(name, problem, seed):
 
 
 def alone_ns(problem, seed, job, layer):
-    """What a layer takes by itself, without switch and regrouping: its estimate times the drawn factor, or what its bytes need."""
+    """What a layer takes by itself, without switch and regrouping: as recorded or drawn, or what its bytes need."""
     option = problem.option_first[layer["accelerator"]] + len(tiles_of(layer["tiles"])) - 1
     cost = problem.costs[layer["layer"], option]
     subnet = problem.model_first_subnet[problem.task_model[job["task"]]] + job["subnet"]
     index = int(layer["layer"] - problem.block_first_layer[problem.subnet_first_block[subnet]])
-    factor = draws.time_factor(problem, seed, int(job["task"]), int(job["frame"]), index)
     least = math.ceil(int(cost["dram_bytes"]) / problem.port_bytes_per_ns[layer["accelerator"]])
+    if (first := draws.recorded_at(problem, int(job["task"]), int(job["frame"]))) is not None:
+        return max(1, least, int(problem.recorded_ns[first + index]))
+    factor = draws.time_factor(problem, seed, int(job["task"]), int(job["frame"]), index)
     return int(cost["t_iso_ns"]) if factor == 1.0 else max(1, least, math.ceil(factor * int(cost["t_iso_ns"])))
 
 

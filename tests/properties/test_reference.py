@@ -2,13 +2,15 @@
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from reference import roles
 from reference.compare import assert_equal_runs, run_reference
-from strategies import policies, problems, seeds
+from strategies import policies, problems, requests, seeds
 
 from rtsched.policies.registry import configure, load_policy
 from rtsched.policies.roles import Policy
 from rtsched.run import run
+from rtsched.testing import check_outcome
 
 
 @given(problems(), policies(), seeds)
@@ -40,6 +42,37 @@ def test_variants_of_policies(name, settings, problem, seed):
     native = configure(load_policy(name), {f"mapper.{key}": value for key, value in settings.items()})
     twin = Policy(mapper=roles.TWINS[name](**settings))
     assert_equal_runs(run(problem, native, seed=seed, layers=True), run_reference(problem, twin, seed))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("prema", {"mode": "replay"}),
+        ("prema", {"classes": (0.5, 2.0, 4.0, 7.0), "mode": "replay"}),
+        ("sdrm3", {"late": "replay", "alpha": 0.25}),
+        ("dysta", {"beta": 2.0}),
+    ],
+    ids=str,
+)
+@given(problem=problems(), seed=seeds)
+def test_settings_of_replays(name, settings, problem, seed):
+    native = configure(load_policy(name), {f"mapper.{key}": value for key, value in settings.items()})
+    twin = Policy(mapper=roles.TWINS[name](**settings))
+    assert_equal_runs(run(problem, native, seed=seed, layers=True), run_reference(problem, twin, seed))
+
+
+@given(problem=requests(), seed=seeds, name=st.sampled_from(sorted(roles.TWINS)))
+def test_replays(problem, seed, name):
+    """Recorded times and sparsity; requests that come in between layers, some at the instant of an end."""
+    twin = Policy(mapper=roles.TWINS[name]())
+    outcome = run(problem, name, seed=seed, layers=True)
+    assert_equal_runs(outcome, run_reference(problem, twin, seed))
+    check_outcome(outcome)
+
+
+@given(problem=requests(), policy=policies(), seed=seeds)
+def test_replays_with_all_roles(problem, policy, seed):
+    assert_equal_runs(run(problem, policy, seed=seed, layers=True), run_reference(problem, policy, seed))
 
 
 @given(problems(), seeds)

@@ -62,6 +62,12 @@ def time_factor(problem, seed, task, frame, index):
     return math.exp(sigma * z - 0.5 * (sigma * sigma))
 
 
+def recorded_at(problem, task, frame):
+    """Where the recorded times of a frame's layers begin, or None."""
+    places = problem.recorded_place[problem.recorded_first[task] : problem.recorded_first[task + 1]].tolist()
+    return places[frame % len(places)] if places else None
+
+
 def priority(problem, seed, task, frame):
     first, last = int(problem.priority_first[task]), int(problem.priority_first[task + 1])
     u = uniform(seed, task, frame, PRIORITY, 0)

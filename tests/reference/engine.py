@@ -32,7 +32,7 @@ class Job:
         self.start, self.last_end = -1, release
         self.preemptions, self.isolated = 0, 0
         self.energy, self.worst_energy = 0.0, 0.0
-        self.key = None
+        self.key, self.last_layer = None, None
         self.accelerator, self.tiles, self.is_resident = -1, (), False
         self.has_ended = False
 
@@ -101,19 +101,20 @@ class Simulator:
 
     def release(self, task, frame, source):
         problem = self.problem
+        time = source if problem.is_strict else self.now  # requests may have waited
         subnet = int(problem.model_first_subnet[problem.task_model[task]])
-        start = source if problem.task_from_source[task] else self.now
+        start = source if problem.task_from_source[task] else time
         job = Job(
             task,
             frame,
-            self.now,
+            time,
             source,
             start + int(problem.task_deadline_ns[task]),
             draws.priority(problem, self.seed, task, frame),
             draws.next_layer(problem, self.seed, task, frame, subnet, None),
         )
         if problem.task_arrival[task] not in (CHILD, CLOSED):
-            self.schedule_root(task, frame + 1, self.now)
+            self.schedule_root(task, frame + 1, time)
         self.queue[task].append(job)
         self.notify("on_release", task, frame)
         if self.queue[task][0] is job or not problem.task_in_order[task]:
@@ -143,19 +144,32 @@ class Simulator:
         return self.close()
 
     def next_time(self):
-        times = [r.finish for r in self.running.values()] + [time for time, *_ in self.releases[:1]]
+        times = [r.finish for r in self.running.values()]
+        if not (times and self.problem.is_strict):  # requests wait until a layer ends
+            times += [max(time, self.now) for time, *_ in self.releases[:1]]
         if not times and not self.ready:
             return None
         return min([*times, self.next_window])
 
     def events(self):
-        for place in sorted(place for place, r in self.running.items() if r.finish == self.now):
+        done = sorted(place for place, r in self.running.items() if r.finish == self.now)
+        for place in done:
             self.complete(self.running.pop(place))
-        while self.releases and self.releases[0][0] == self.now:
-            _, task, frame, source = self.releases.pop(0)
-            self.release(task, frame, source)
+        if self.problem.is_strict:
+            self.admit(has_completed=bool(done))
+        else:
+            while self.releases and self.releases[0][0] == self.now:
+                self.release(*self.releases.pop(0)[1:])
         if self.now == self.next_window:
             self.end_window()
+
+    def admit(self, has_completed):
+        """Requests of a replay: between layers those from before this instant, and to an empty accelerator one, the first."""
+        if has_completed and any(self.queue):
+            while self.releases and self.releases[0][0] < self.now:
+                self.release(*self.releases.pop(0)[1:])
+        elif not self.running and self.releases and self.releases[0][0] <= self.now:
+            self.release(*self.releases.pop(0)[1:])
 
     def decide(self):
         if self.ready and self.dropper:
@@ -208,9 +222,8 @@ class Simulator:
         cost = problem.costs[job.layer, problem.option_first[accelerator] + len(tiles) - 1]
         switch_bytes = self.switch_bytes(job, accelerator, tiles, cost) if problem.has_switch else 0
         port = float(problem.port_bytes_per_ns[accelerator])
-        factor = self.time_factor(job)
         estimate = int(cost["t_iso_ns"])
-        t = estimate if factor == 1.0 else max(up(int(cost["dram_bytes"]) / port), up(factor * estimate))
+        t = self.actual(job, estimate, up(int(cost["dram_bytes"]) / port))
         extra = up(switch_bytes / port) if switch_bytes else 0
         if job.start >= 0 and len(tiles) != len(job.tiles):
             extra += problem.regroup_ns
@@ -223,7 +236,7 @@ class Simulator:
         r.remaining, r.rate, r.since, r.finish, r.cap = float(t), 0.0, self.now, NEVER, INF
         self.running[accelerator, tiles[0]] = r
         self.has_changed = True
-        self.charge(job, cost, switch_bytes, factor)
+        self.charge(job, cost, switch_bytes)
         if job.start < 0:
             job.start = self.now
         else:
@@ -233,11 +246,25 @@ class Simulator:
         for tile in tiles:
             self.on_tile[accelerator][tile] = job
 
-    def time_factor(self, job):
+    def place_in_subnet(self, job, layer):
         problem = self.problem
         subnet = int(problem.model_first_subnet[problem.task_model[job.task]]) + job.subnet
-        first = int(problem.block_first_layer[problem.subnet_first_block[subnet]])
-        return draws.time_factor(problem, self.seed, job.task, job.frame, job.layer - first)
+        return layer - int(problem.block_first_layer[problem.subnet_first_block[subnet]])
+
+    def actual(self, job, estimate, least=1):
+        """What the job's next layer takes alone: as recorded, or its estimate times a factor; no less than its bytes need."""
+        place = self.place_in_subnet(job, job.layer)
+        if (first := draws.recorded_at(self.problem, job.task, job.frame)) is not None:
+            return max(least, int(self.problem.recorded_ns[first + place]))
+        factor = draws.time_factor(self.problem, self.seed, job.task, job.frame, place)
+        return estimate if factor == 1.0 else max(least, up(factor * estimate))
+
+    def sparsity(self, job):
+        """Of the job's last executed layer; NaN before it, and where none was recorded."""
+        first = draws.recorded_at(self.problem, job.task, job.frame)
+        if first is None or job.last_layer is None:
+            return math.nan
+        return float(self.problem.recorded_sparsity[first + self.place_in_subnet(job, job.last_layer)])
 
     def switch_bytes(self, job, accelerator, tiles, cost):
         """Activations to flush for the displaced and to fetch for the incoming job."""
@@ -259,7 +286,7 @@ class Simulator:
             other.is_resident = False
         return moved
 
-    def charge(self, job, cost, switch_bytes, factor):
+    def charge(self, job, cost, switch_bytes):
         row = self.task_energy[job.task]
         for i, name in enumerate(("energy_mac_j", "energy_sram_j", "energy_l2_j", "energy_dram_j")):
             row[i] += cost[name]
@@ -271,7 +298,7 @@ class Simulator:
             self.switches[job.task] += 1
         job.worst_energy += float(self.problem.layer_worst_energy_j[job.layer])
         reference = int(self.problem.layer_reference_ns[job.layer])
-        job.isolated = min(job.isolated + (reference if factor == 1.0 else up(factor * reference)), NEVER)
+        job.isolated = min(job.isolated + self.actual(job, reference), NEVER)
 
     def complete(self, r):
         job = r.job

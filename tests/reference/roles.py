@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from reference import replay
 from reference.draws import mix
 from reference.dream import MapScore
 from reference.planaria import Planaria
@@ -168,6 +169,8 @@ class StaticPartition(Mapper):
 
 TWINS = {
     "dream-mapscore": MapScore,
+    "dysta": replay.LeastScore,
+    "dysta-naive": replay.LeastEstimatedScore,
     "edf": EarliestDeadline,
     "eft": EarliestFinish,
     "fcfs": FirstCome,
@@ -175,9 +178,11 @@ TWINS = {
     "herald": LeastCost,
     "llf": LeastLaxity,
     "planaria": Planaria,
+    "prema": replay.MostTokens,
     "priority": LargestPriority,
     "rm": ShortestPeriod,
     "rr": RoundRobin,
+    "sdrm3": replay.MapScore,
     "srpt": ShortestRemaining,
     "static": StaticPartition,
     "veltair": LayerBlocks,

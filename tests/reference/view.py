@@ -29,6 +29,7 @@ class View:
     start_ns = property(lambda self: ints(j.start for j in self._sim.ready))
     togo_mean_ns = property(lambda self: ints(self.problem.togo_mean_ns[j.layer, self._column] for j in self._sim.ready))
     togo_min_ns = property(lambda self: ints(self.problem.togo_min_ns[j.layer, self._column] for j in self._sim.ready))
+    sparsity = property(lambda self: np.array([self._sim.sparsity(j) for j in self._sim.ready]))
     free_tiles = property(lambda self: ints(self._sim.free_tiles(a) for a in range(self.problem.n_accelerators)))
 
     @property

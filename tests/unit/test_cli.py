@@ -23,6 +23,7 @@ def test_without_a_command_there_is_help(arguments):
         "run",
         "compare",
         "check",
+        "replay",
         "list",
         "show",
         "roofline",

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 INPUTS = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
 POLICIES = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
 COMPARING = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
+REPLAY = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
 LAYERS = (
     rtsched.Conv,
     rtsched.Elementwise,
@@ -65,7 +66,9 @@ def attributes(view):
     return [name for name in vars(view) if not name.startswith("_")]
 
 
-@pytest.mark.parametrize("code", [*blocks(INPUTS, "python"), *blocks(POLICIES, "python"), *blocks(COMPARING, "python")])
+@pytest.mark.parametrize(
+    "code", [*blocks(INPUTS, "python"), *blocks(POLICIES, "python"), *blocks(COMPARING, "python"), *blocks(REPLAY, "python")]
+)
 def test_python_examples_run(code, tmp_path):
     done = subprocess.run([sys.executable, "-P", "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -255,7 +255,11 @@ class OwnMapper(Mapper):
             "policy 'Dropper': mapper must have one of score, key and assign, got Dropper; "
             "other roles go into Policy(mapper=..., dropper=..., ...)",
         ),
-        ("zzz", "unknown policy 'zzz'; known policies: edf, eft, fcfs, fcfs-static, herald, llf, priority, rm, rr, srpt, static"),
+        (
+            "zzz",
+            "unknown policy 'zzz'; known policies: dysta, dysta-naive, edf, eft, fcfs, fcfs-static, herald, llf, prema, priority, rm, "
+            "rr, sdrm3, srpt, static",
+        ),
         ("edff", "unknown policy 'edff'; did you mean 'edf'?"),
     ],
 )

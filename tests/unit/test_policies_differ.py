@@ -5,10 +5,12 @@ with rtsched would be one policy with two names. Names of one module are aliases
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builders import chain, platform_of, rows_of
 
@@ -51,30 +53,63 @@ def any_of(*layers):
     )
 
 
-def crowded():
-    """Six tasks, one of them a Supernet's, that are too much for three unequal accelerators and their memory."""
+def crowded(scale=1):
+    """Six tasks, one of them a Supernet's, too much for three unequal accelerators and their memory; all times `scale` times as long."""
     rows = [
-        row | {"latency_ns": 1000 * row["latency_ns"], "dram_bytes": 500 * row["latency_ns"]}  # half of the memory's bandwidth each
+        row
+        | {
+            "latency_ns": 1000 * scale * row["latency_ns"],
+            "dram_bytes": 500 * scale * row["latency_ns"],
+        }  # half of the memory's bandwidth each
         for name, times in {**TIMES, "any/s3": SUPERNET, "any/s1": SUPERNET[:1]}.items()
         for row in rows_of(name, times)
     ]
     tasks = tuple(
-        Task(name=name, model=chain(name, len(TIMES[name])), fps=1e6 / period, deadline_ms=deadline * 1e-3, priority=priority)
+        Task(
+            name=name,
+            model=chain(name, len(TIMES[name])),
+            fps=1e6 / (scale * period),
+            deadline_ms=scale * deadline * 1e-3,
+            priority=priority,
+        )
         for name, (period, deadline, priority) in TASKS.items()
     )
-    tasks += (Task(name="any", model=any_of(3, 1), fps=1e6 / 610, deadline_ms=0.7, priority=2),)
+    tasks += (Task(name="any", model=any_of(3, 1), fps=1e6 / (scale * 610), deadline_ms=scale * 0.7, priority=2),)
     platform = platform_of(rows, (1, 1, 1), memory=Memory(peak_gb_per_s=1.0, efficiency=(1.0, 0.9, 0.8)))
-    return compile_problem(Scenario(name="crowded", tasks=tasks, duration_s=0.02), platform)
+    return compile_problem(Scenario(name="crowded", tasks=tasks, duration_s=0.02 * scale), platform)
+
+
+def sparse():
+    """The crowded one in ms, with recorded times, which follow the sparsity that was measured; every task has seven frames of them.
+
+    Waiting counts for nothing beside remaining times of seconds in Dysta's score, and for everything beside those of microseconds.
+    """
+    problem = crowded(1000)
+    rng = np.random.default_rng(3)
+    sizes = [len({**TIMES, "any": SUPERNET}[name]) for name in problem.task_names for _ in range(7)]
+    first = problem.block_first_layer[problem.subnet_first_block[problem.model_first_subnet[problem.task_model]]]
+    layers = np.concatenate([np.arange(n) + first[i // 7] for i, n in enumerate(sizes)])
+    average = rng.uniform(0.3, 0.7, problem.n_layers)
+    measured = np.clip(average[layers] + rng.uniform(-0.4, 0.4, len(layers)), 0.0, 0.99)
+    times_ns = problem.togo_mean_ns[layers, 0] - problem.after_mean_ns[layers, 0]
+    return replace(
+        problem,
+        recorded_first=np.arange(0, len(sizes) + 1, 7, dtype=np.int32),
+        recorded_place=np.cumsum([0, *sizes])[:-1].astype(np.int32),
+        recorded_ns=(times_ns * (1.0 - measured) / (1.0 - average[layers])).astype(np.int64) + 1,
+        recorded_sparsity=measured,
+        layer_sparsity=average,
+    )
 
 
 def problems():
-    """Every scenario that comes with rtsched on its own platform, every example, and the crowded one."""
+    """Every scenario that comes with rtsched on its own platform, every example, and the crowded ones."""
     found = {name: rtsched.compile(name, duration_s=1) for name in scenarios()}
     for path in sorted(EXAMPLES.glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         if "\ntasks:" in text and (find_spec("onnx") is not None or ".onnx" not in text):
             found[f"examples/{path.name}"] = rtsched.compile(str(path), duration_s=1)
-    return found | {"crowded": crowded()}
+    return found | {"crowded": crowded(), "sparse": sparse()}
 
 
 def alike(schedules):
@@ -103,8 +138,9 @@ def test_no_two_policies_are_alike_on_every_scenario(found):
 
 
 def test_all_policies_differ_where_priorities_periods_and_deadlines_do(found):
-    # A tuner needs more than a window; the scenarios have that.
-    assert found["crowded"] == {("dream", "dream-fixed")}
+    # A tuner needs more than a window, and the monitor of Dysta sparsity.
+    assert found["crowded"] == {("dream", "dream-fixed"), ("dysta", "dysta-naive")}
+    assert found["sparse"] == set()
 
 
 def test_a_policy_with_two_names_is_noticed():

@@ -196,7 +196,7 @@ def test_layers_may_be_missing(members, tmp_path):
 
 def test_unknown_and_repeated_members(members, tmp_path):
     path = packed(tmp_path / "a.npz", {**members, "extra.npy": b""})
-    assert refusal(path) == "'extra.npy': there is no such member in rtsched.saved/1"
+    assert refusal(path) == "'extra.npy': there is no such member in rtsched.saved/2"
     packed(path, members)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("jobs.npy", b"")
@@ -206,10 +206,10 @@ def test_unknown_and_repeated_members(members, tmp_path):
 def test_another_version(members, tmp_path):
     path = packed(tmp_path / "a.npz", {**changed_header(members, format="rtsched.saved/9"), "new.npy": b""})
     assert (
-        refusal(path) == f"header.json: format must be 'rtsched.saved/1', got 'rtsched.saved/9'; written by rtsched {rtsched.__version__!r}"
+        refusal(path) == f"header.json: format must be 'rtsched.saved/2', got 'rtsched.saved/9'; written by rtsched {rtsched.__version__!r}"
     )
     for content in (b"[]", b"7", b"{}"):
-        assert "format must be 'rtsched.saved/1', got None" in refusal(packed(path, {**members, "header.json": content}))
+        assert "format must be 'rtsched.saved/2', got None" in refusal(packed(path, {**members, "header.json": content}))
 
 
 @pytest.mark.parametrize(
@@ -294,6 +294,8 @@ BREAKERS = {
     "task_jitter_ns": lambda a: np.full_like(a, 2**59),
     "task_offset_ns": lambda a: a + 2**62,
     "factor_sigma": lambda a: a - 1,
+    "recorded_first": lambda a: a + np.arange(len(a), dtype=a.dtype),
+    "layer_sparsity": lambda a: np.full_like(a, 2.0),
     "trace_first": lambda a: np.arange(len(a), dtype=a.dtype),
     "task_in_order": lambda a: a.astype(np.int8),
     "priority_upto": lambda a: a * 0.5,

@@ -1,0 +1,1 @@
+"""Recorded requests and recorded latencies: replays of traces, as other simulators write them."""
