@@ -50,3 +50,40 @@ def speed_problem(preset: str = "jittered", jobs: int = 400, layers: int = 50, s
         Task(name=f"task{m}", model=model, fps=1e6 / period_us, jitter_ms=jitter * period_us * 1e-3) for m, model in enumerate(models)
     )
     return compile(Scenario(name=f"speed_{preset}", tasks=tasks, duration_s=jobs * period_us * 1e-6), platform)
+
+
+def busy_problem(ready: int, n_jobs: int = 4000) -> Problem:
+    """Compile a closed loop on four unequal accelerators: one job of each of `ready` + 4 tasks is always there.
+
+    Parameters
+    ----------
+    ready : int
+        Jobs that are ready at every decision, beside the one whose layer has just ended.
+    n_jobs : int
+        About so many end.
+    """
+    rng = random.Random(0)
+    names = [f"layer{i}" for i in range(50)]
+    rows, tasks = [], []
+    for m in range(ready + 3):
+        tasks.append(
+            Task(
+                name=f"task{m}", model=Model(name=f"model{m}", layers=tuple(Measured(name=n) for n in names)), outstanding=1, deadline_ms=50
+            )
+        )
+        for name in names:
+            latency_us = rng.uniform(50, 500)
+            for a, slowness in enumerate(SLOWNESS):
+                latency_ns = round(latency_us * slowness * 1e3)
+                energy_j = rng.uniform(1e-6, 1e-5)
+                row = {"model": f"model{m}", "layer": name, "accelerator": f"a{a}", "latency_ns": latency_ns, "energy_j": energy_j}
+                rows.append({**row, "dram_bytes": int(0.2 * PEAK_GB_PER_S * latency_ns)})
+    table = TableCost(rows=CostTable.from_rows(rows))
+    platform = Platform(
+        name="busy",
+        accelerators=tuple(Accelerator(name=f"a{a}", cost=table) for a in range(len(SLOWNESS))),
+        memory=Memory(peak_gb_per_s=PEAK_GB_PER_S, arbiter="fair"),
+        switch="activations",
+    )
+    duration_s = n_jobs * len(names) * 275e-6 * 1.3 / len(SLOWNESS)
+    return compile(Scenario(name="busy", tasks=tuple(tasks), duration_s=duration_s), platform)

@@ -9,9 +9,7 @@ from rtsched._core.types cimport Job
 
 # First the tiles that the job held last, then the lowest free ones; so many must be free.
 cdef uint64_t pick_tiles(const State *s, const Job *job, int accelerator, int n_tiles) noexcept nogil
-# Activations that a job's next layer would fetch on so many tiles of an accelerator, and those of another job that it would displace
-# from one of them, when switches are not free.
-cdef int64_t fetched_bytes(const State *s, const Job *job, int accelerator, int n_tiles) noexcept nogil
+# Activations of another job that one would displace from a tile, when switches are not free; slot -1: any job.
 cdef int64_t flushed_bytes(const State *s, int slot, int accelerator, int tile) noexcept nogil
 # Put the job's next layer into execution on tiles that are taken already; rates are stale until the next rerate.
 cdef void start_layer(

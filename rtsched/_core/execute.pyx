@@ -59,7 +59,7 @@ cdef inline int displaced(const State *s, int slot, int accelerator, int tile) n
     return other_slot if other.is_resident and other.accelerator == accelerator and other.tiles >> tile & 1 else -1
 
 
-cdef int64_t fetched_bytes(const State *s, const Job *job, int accelerator, int n_tiles) noexcept nogil:
+cdef inline int64_t fetched_bytes(const State *s, const Job *job, int accelerator, int n_tiles) noexcept nogil:
     if job.start_ns < 0 or (job.is_resident and job.accelerator == accelerator):
         return 0
     return cost_of(s, job.layer, accelerator, n_tiles).fetch_bytes

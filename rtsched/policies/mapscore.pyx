@@ -4,16 +4,27 @@ Kim et al., "DREAM: A Dynamic Scheduler for Dynamic Real-time Multi-model ML Wor
 """
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport uint64_t
 
-from rtsched._core.execute cimport fetched_bytes, flushed_bytes, pick_tiles
+from rtsched._core.execute cimport flushed_bytes, pick_tiles
 from rtsched._core.roles cimport NativeMapper
-from rtsched._core.state cimport State, cost_of, togo
+from rtsched._core.state cimport State
 from rtsched._core.types cimport Job, lowest_bit
 
 import numpy as np
 
 from rtsched.policies.roles import Setting
+
+cdef enum:
+    # Columns of `MapScore.terms`: of a layer, then four of it on each accelerator.
+    TOGO_NS = 0
+    PER_MEAN_NS = 1  # 1 / mean latency over the accelerators that can run it
+    ON_ACCELERATOR = 2
+    LATENCY = 0  # sum of latencies / latency; 0: cannot run there
+    ENERGY = 1  # sum of energies / energy; 0 without energy
+    PER_BYTE = 2  # DRAM energy of a moved byte / energy; 0 where switches are free
+    FETCH_BYTES = 3  # activations that are not there
+    N_ON_ACCELERATOR = 4
 
 cdef enum Late:
     LATE_CAP = 0
@@ -60,9 +71,9 @@ cdef class MapScore(NativeMapper):
     cdef readonly object parameters  # ndarray of float64, shape (2,): alpha and beta, which a tuner may change
     cdef Late late
     cdef double[::1] weights  # the same memory
-    cdef double[::1] mean_ns  # [layer]: mean latency over the accelerators that can run it
-    cdef double[:, ::1] latency_preference  # [layer, accelerator]; 0: cannot run there
-    cdef double[:, ::1] energy_preference  # [layer, accelerator]
+    cdef double[:, ::1] terms  # [layer, column]: side by side, so that a job's are one or two cache lines
+    cdef int[::1] last  # [accelerator]: slot of the last job on its only tile, -1 for none; of this decision
+    cdef double[::1] flush_bytes  # [accelerator]: what another job than that displaces; of this decision
 
     parameter_names = ("alpha", "beta")
 
@@ -74,73 +85,101 @@ cdef class MapScore(NativeMapper):
 
     cpdef object start(self, object problem):
         cdef MapScore run = type(self)(**{one.name: getattr(self, one.name) for one in self.settings})
-        costs = problem.costs[:, problem.option_first[: problem.n_accelerators]]
-        latency_ns, energy_j = costs["t_iso_ns"].astype(np.float64), costs["energy_j"].copy()
-        is_able = latency_ns > 0
-        energy_j[~is_able] = 0.0
-        run.mean_ns = latency_ns.sum(axis=1) / np.maximum(is_able.sum(axis=1), 1)
-        run.latency_preference = preference(latency_ns)
-        run.energy_preference = preference(energy_j)
+        n = problem.n_accelerators
+        run.terms = terms_of(problem)
+        run.last, run.flush_bytes = np.zeros(n, dtype=np.intc), np.zeros(n)
         run.parameters = run.weights = np.array([self.alpha, self.beta])
         return run
 
     cpdef object parameter_vector(self):
         return self.parameters
 
-    cdef double urgency(self, const State *s, const Job *job) noexcept nogil:
+    cdef double urgency(self, const State *s, const Job *job, double togo_ns) noexcept nogil:
         cdef double slack_ns = <double>(job.deadline_ns - s.now_ns)
-        cdef double togo_ns = <double>togo(s, s.t.togo_mean_ns, job.layer, 1)
         if slack_ns <= 0.0:
             if self.late == LATE_INFINITE:
                 return LATEST - slack_ns
             return self.urgency_cap if self.late == LATE_CAP else togo_ns / min(slack_ns, -1.0)
         return togo_ns / slack_ns if self.late == LATE_INFINITE else min(togo_ns / slack_ns, self.urgency_cap)
 
-    cdef double switch_cost(self, const State *s, int slot, int accelerator) noexcept nogil:
-        cdef const Job *job = &s.jobs[slot]
+    cdef void look_at(self, const State *s, const Job *job, int accelerator) noexcept nogil:
+        # Who was on the tile that a job would get, and what is to be flushed from there.
         cdef int tile = lowest_bit(pick_tiles(s, job, accelerator, 1))
         cdef int place = s.t.option_first[accelerator] + tile
-        cdef int64_t moved_bytes
-        if s.tile_job[place] == slot and s.tile_uid[place] == job.uid:
+        cdef int slot = s.tile_job[place]
+        self.last[accelerator] = slot if slot >= 0 and s.jobs[slot].uid == s.tile_uid[place] else -1
+        self.flush_bytes[accelerator] = <double>flushed_bytes(s, -1, accelerator, tile)
+
+    cdef double switch_bytes(self, const State *s, int slot, int accelerator, const double *there) noexcept nogil:
+        cdef const Job *job = &s.jobs[slot]
+        if s.t.accelerator_tiles[accelerator] > 1:
+            self.look_at(s, job, accelerator)
+        if self.last[accelerator] == slot:
             return 0.0
-        moved_bytes = fetched_bytes(s, job, accelerator, 1) + flushed_bytes(s, slot, accelerator, tile)
-        return <double>moved_bytes * s.t.dram_j_per_byte / cost_of(s, job.layer, accelerator, 1).energy_j
+        if job.start_ns < 0 or (job.is_resident and job.accelerator == accelerator):
+            return self.flush_bytes[accelerator]
+        return self.flush_bytes[accelerator] + there[FETCH_BYTES]
 
     cdef int score(self, const State *s, double *out, bint *is_pairs) except -1 nogil:
         cdef int n = s.t.n_accelerators
         cdef int row, word, a
         cdef uint64_t bits
         cdef const Job *job
+        cdef const double *layer
+        cdef const double *there
         cdef double urgency, starved, energy
         is_pairs[0] = True
+        if s.t.has_switch:
+            for a in range(n):
+                if s.n_free[a] > 0 and s.t.accelerator_tiles[a] == 1:
+                    self.look_at(s, &s.jobs[s.ready[0]], a)
         for row in range(s.n_ready):
             job = &s.jobs[s.ready[row]]
-            urgency = self.urgency(s, job)
-            starved = self.weights[0] * (<double>(s.now_ns - job.last_end_ns) / self.mean_ns[job.layer])
+            layer = &self.terms[job.layer, 0]
+            urgency = self.urgency(s, job, layer[TOGO_NS])
+            starved = self.weights[0] * (<double>(s.now_ns - job.last_end_ns) * layer[PER_MEAN_NS])
             for word in range(s.n_idle_words):
                 bits = s.idle[word]
                 while bits:
                     a = (word << 6) + lowest_bit(bits)
                     bits &= bits - 1
-                    if self.latency_preference[job.layer, a] == 0.0:
+                    there = layer + ON_ACCELERATOR + a * N_ON_ACCELERATOR
+                    if there[LATENCY] == 0.0:
                         out[row * n + a] = -INFINITY
                         continue
-                    energy = self.energy_preference[job.layer, a]
-                    if energy > 0.0 and s.t.has_switch:
-                        energy -= self.switch_cost(s, s.ready[row], a)
-                    out[row * n + a] = urgency * self.latency_preference[job.layer, a] + starved + self.weights[1] * energy
+                    energy = there[ENERGY]
+                    if there[PER_BYTE] > 0.0:
+                        energy -= self.switch_bytes(s, s.ready[row], a, there) * there[PER_BYTE]
+                    out[row * n + a] = urgency * there[LATENCY] + starved + self.weights[1] * energy
         return 0
 
 
-def preference(costs):
-    """Sum of each row / each entry; 0 where an entry is 0.
+def terms_of(problem):
+    """Everything about layers that does not change: columns as named above.
 
     Parameters
     ----------
-    costs : ndarray of float64, shape (n_layers, n_accelerators)
+    problem : Problem
 
     Returns
     -------
-    ndarray of float64, shape (n_layers, n_accelerators)
+    ndarray of float64, shape (n_layers, 2 + 4 * n_accelerators)
     """
-    return np.divide(costs.sum(axis=1, keepdims=True), costs, out=np.zeros(costs.shape), where=costs > 0)
+    costs = problem.costs[:, problem.option_first[: problem.n_accelerators]]
+    latency_ns = costs["t_iso_ns"].astype(np.float64)
+    is_able = latency_ns > 0
+    energy_j = np.where(is_able, costs["energy_j"], 0.0)
+    terms = np.empty((problem.n_layers, ON_ACCELERATOR + N_ON_ACCELERATOR * problem.n_accelerators))
+    terms[:, TOGO_NS] = problem.togo_mean_ns[:, 0]
+    terms[:, PER_MEAN_NS] = is_able.sum(axis=1) / np.maximum(latency_ns.sum(axis=1), 1.0)
+    there = terms[:, ON_ACCELERATOR:].reshape(problem.n_layers, problem.n_accelerators, N_ON_ACCELERATOR)
+    there[..., LATENCY] = ratio(latency_ns.sum(axis=1, keepdims=True), latency_ns)
+    there[..., ENERGY] = ratio(energy_j.sum(axis=1, keepdims=True), energy_j)
+    there[..., PER_BYTE] = ratio(problem.dram_j_per_byte, energy_j) if problem.has_switch else 0.0
+    there[..., FETCH_BYTES] = costs["fetch_bytes"]
+    return terms
+
+
+def ratio(whole, costs):
+    """Return whole / costs; 0 where a cost is 0."""
+    return np.divide(whole, costs, out=np.zeros(costs.shape), where=costs > 0)

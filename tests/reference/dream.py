@@ -40,8 +40,8 @@ class MapScore(Mapper):
             total_j += float(one["energy_j"])
         preference = total_j / energy_j if energy_j > 0 else 0.0
         if energy_j > 0 and self.problem.has_switch:
-            preference -= self.moved_bytes(state, row, a) * self.problem.dram_j_per_byte / energy_j
-        starved = self.parameters[0] * (float(state.now_ns - state.last_end_ns[row]) / (total_ns / len(able)))
+            preference -= self.moved_bytes(state, row, a) * (self.problem.dram_j_per_byte / energy_j)
+        starved = self.parameters[0] * (float(state.now_ns - state.last_end_ns[row]) * (len(able) / total_ns))
         urgency = self.urgency(float(state.slack_ns[row]), float(state.togo_mean_ns[row]))
         return urgency * (total_ns / float(rows[a]["t_iso_ns"])) + starved + self.parameters[1] * preference
 
