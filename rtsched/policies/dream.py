@@ -36,7 +36,7 @@ class ScoreTuner(Tuner):
     """Hill climbing on (alpha, beta) with UXCost over windows as the objective.
 
     From the weights that the mapper has, the four neighbours at `radius`, clipped to [0, 2], are tried for one window each. If the
-    best of them is better than the centre, it becomes the centre; else the radius is halved, and the search stops when it is below
+    best of them is better than the centre by more than `least_gain`, it becomes the centre; else the radius is halved, and the search stops when it is below
     `least_radius`. Then the mean of the next `restart_windows` windows is what later means of as many are held against: when one is
     off by more than `restart_change`, the workload has changed and the search starts again from where it stands.
 
@@ -47,6 +47,7 @@ class ScoreTuner(Tuner):
         Setting("window_s", 1.0, "length of a window (reconstruction)", unit="s", low=1e-6, high=1e6),
         Setting("radius", 0.5, "first distance of a neighbour (reconstruction)", low=1e-6, high=LARGEST),
         Setting("least_radius", 0.05, "below it the search stops (reconstruction)", low=1e-9, high=LARGEST),
+        Setting("least_gain", 0.05, "relative gain below which a neighbour is no better (reconstruction)", low=0.0, high=1.0),
         Setting("restart_change", 0.5, "relative change of the objective that starts it again (reconstruction)", low=0.0),
         Setting("restart_windows", 3, "windows over which that change is looked for (reconstruction)", low=1, high=10**6),
     )
@@ -54,6 +55,7 @@ class ScoreTuner(Tuner):
     window_s: float
     radius: float
     least_radius: float
+    least_gain: float
     restart_change: float
     restart_windows: int
 
@@ -109,7 +111,7 @@ class _Search(ScoreTuner):
     def _step(self) -> None:
         """All points around the centre were tried: move to the best, or look closer."""
         point, objective = min(self.tried.items(), key=lambda pair: pair[1])
-        if objective < self.best:
+        if objective < self.best * (1.0 - self.least_gain):
             self.n_moves += self.best < np.inf
             self.centre, self.best = point, objective
         else:

@@ -207,10 +207,17 @@ def test_the_tuner_stays_in_its_box_and_never_gives_up_a_better_centre(alpha, be
 
 @given(places, places)
 def test_on_a_bowl_the_tuner_ends_near_its_lowest_point(alpha, beta):
-    tuner, _ = search(lambda a, b: 1.0 + (a - alpha) ** 2 + (b - beta) ** 2)
+    tuner, _ = search(lambda a, b: 1.0 + (a - alpha) ** 2 + (b - beta) ** 2, least_gain=0.0)
     assert not tuner.waiting
     for weight, best in zip(tuner.centre, (alpha, beta), strict=True):
         assert abs(weight - min(max(best, 0.0), 2.0)) <= 0.0625
+
+
+@given(st.floats(0.0, 0.02), st.integers(0, 2**32))
+def test_noise_below_the_least_gain_moves_nothing(noise, seed):
+    rng = np.random.default_rng(seed)
+    tuner, _ = search(lambda a, b: 1.0 + noise * rng.random())
+    assert (tuner.n_moves, tuner.centre) == (0, (1.0, 1.0))
 
 
 def test_after_a_change_the_tuner_starts_again():

@@ -126,7 +126,7 @@ class SmartDrop(Dropper):
 
 
 class SupernetSwitch(Selector):
-    def __init__(self, backlog_weight=1.0):
+    def __init__(self, backlog_weight=3.0):
         self.backlog_weight = backlog_weight
 
     def select(self, state, row):
