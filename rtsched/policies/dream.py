@@ -36,9 +36,10 @@ class ScoreTuner(Tuner):
     """Hill climbing on (alpha, beta) with UXCost over windows as the objective.
 
     From the weights that the mapper has, the four neighbours at `radius`, clipped to [0, 2], are tried for one window each. If the
-    best of them is better than the centre by more than `least_gain`, it becomes the centre; else the radius is halved, and the search stops when it is below
-    `least_radius`. Then the mean of the next `restart_windows` windows is what later means of as many are held against: when one is
-    off by more than `restart_change`, the workload has changed and the search starts again from where it stands.
+    best of them is better than the centre by more than `least_gain`, it becomes the centre; else the radius is halved, and the
+    search stops when it is below `least_radius`. Then the mean of the next `restart_windows` windows is what later means of as many are
+    held against: when one is off by more than `restart_change`, the workload has changed and the search starts again from where it
+    stands.
 
     A job counts in the window in which it ends; windows in which none ends say nothing and are skipped.
     """

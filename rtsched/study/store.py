@@ -14,6 +14,7 @@ import math
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ SCHEMA = 1
 
 PATIENCE_S = 30.0
 """Wall time for which another process may hold the file."""
+
+RETRY_S = 0.02
 
 MAX_VARIABLES = 500
 """Keys in one query; SQLite takes at least 999."""
@@ -123,8 +126,19 @@ class Store:
                     "move the file away to begin anew, or use the version that wrote it"
                 )
         with self._reporting():
-            self._db.execute("PRAGMA journal_mode = WAL")  # readers and a writer do not wait for each other
+            self._log_ahead()
             self._db.execute("PRAGMA synchronous = NORMAL")  # whole after a crash of the machine, though the last runs may be missing
+
+    def _log_ahead(self) -> None:
+        """Let readers and a writer not wait for each other. It needs the file alone, for which SQLite does not always wait by itself."""
+        end = time.monotonic() + self._patience_s
+        while self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(RETRY_S)
 
     def close(self) -> None:
         """Close the file."""

@@ -10,6 +10,7 @@ class Planaria(Mapper):
 
     def __init__(self, mode="auto", priority_offset=1, late="last"):
         self.mode, self.priority_offset, self.late = mode, priority_offset, late
+        self.waits = mode != "temporal"
 
     def start(self, problem):
         if self.mode == "temporal" or (self.mode == "auto" and max(problem.accelerator_tiles) == 1):

@@ -111,7 +111,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path, monkeypatch):
             time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output) == (130, "")
+    assert (process.returncode, output) == (130, ""), errors
     with Store(path) as store:
         n_runs = len(store)
     assert n_runs >= 5

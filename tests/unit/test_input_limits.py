@@ -257,8 +257,8 @@ class OwnMapper(Mapper):
         ),
         (
             "zzz",
-            "unknown policy 'zzz'; known policies: dysta, dysta-naive, edf, eft, fcfs, fcfs-static, herald, llf, prema, priority, rm, "
-            "rr, sdrm3, srpt, static",
+            "unknown policy 'zzz'; known policies: dream, dream-fixed, dream-mapscore, dream-smartdrop, dysta, dysta-naive, edf, eft, "
+            "fcfs, fcfs-static, herald, llf, planaria, prema, priority, rm, rr, sdrm3, srpt, static, veltair",
         ),
         ("edff", "unknown policy 'edff'; did you mean 'edf'?"),
     ],

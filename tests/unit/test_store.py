@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -226,6 +227,21 @@ with Store(path) as store:
 
 def adding(path, first, n):
     return subprocess.Popen([sys.executable, "-P", "-c", ADDING, str(path), str(first), str(n)], stderr=subprocess.PIPE, text=True)
+
+
+def test_a_store_that_another_process_begins_to_use(tmp_path):
+    """SQLite can turn to logging ahead only while nobody else reads the file."""
+    path = tmp_path / "runs.sqlite"
+    Store(path).close()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM runs").fetchone()
+    release = threading.Timer(0.3, other.close)
+    release.start()
+    with Store(path) as store:
+        assert len(store) == 0
+    release.join()
 
 
 def test_a_killed_process_leaves_whole_runs(tmp_path):
