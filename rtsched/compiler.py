@@ -13,7 +13,7 @@ from rtsched.cost.table import TableCost
 from rtsched.errors import InputError
 from rtsched.library import load_model
 from rtsched.platform.platform import Accelerator, Platform
-from rtsched.problem import COST_ROW, MAX_TIME_NS, Problem
+from rtsched.problem import COST_ROW, MAX_TIME_NS, Problem, expected_after
 from rtsched.tasks import MAX_PART_NS, nearest_ns, task_arrays, task_faults
 from rtsched.workload.layer import LayerBase
 from rtsched.workload.model import Model
@@ -323,35 +323,19 @@ def _togo(structure: dict[str, Any], costs: np.ndarray, hardware: dict[str, Any]
     """Compute the expected remaining time from each layer on, by tiles, mean and minimum over accelerators."""
     tiles = np.asarray(hardware["accelerator_tiles"])
     first = np.asarray(hardware["option_first"])
-    answer: dict[str, list[np.ndarray]] = {"togo_mean_ns": [], "togo_min_ns": [], "after_mean_ns": [], "after_min_ns": []}
+    # A layer that runs on no accelerator with so many tiles counts with its fastest option.
+    spare = np.where(costs["t_iso_ns"] > 0, costs["t_iso_ns"], MAX_TIME_NS).min(axis=1).astype(np.float64)
+    alone: dict[str, list[np.ndarray]] = {"mean": [], "min": []}
     for n in range(1, int(tiles.max()) + 1):
         options = first[:-1] + np.minimum(n, tiles) - 1
         time_ns = costs["t_iso_ns"][:, options].astype(np.float64)
         runs = time_ns > 0
-        # A layer that runs on no accelerator with this many tiles counts with its fastest option.
-        spare = np.where(costs["t_iso_ns"] > 0, costs["t_iso_ns"], MAX_TIME_NS).min(axis=1).astype(np.float64)
         count = runs.sum(axis=1)
-        mean = np.where(count > 0, time_ns.sum(axis=1) / np.maximum(count, 1), spare)
-        least = np.where(count > 0, np.where(runs, time_ns, np.inf).min(axis=1), spare)
-        for name, alone in (("mean", mean), ("min", least)):
-            after = _expected_after(structure, alone)
-            answer[f"togo_{name}_ns"].append(alone + after)
-            answer[f"after_{name}_ns"].append(after)
-    return {name: np.ascontiguousarray(np.floor(np.stack(rows, axis=1) + 0.5).astype(np.int64)) for name, rows in answer.items()}
-
-
-def _expected_after(structure: dict[str, Any], alone_ns: np.ndarray) -> np.ndarray:
-    """Expected time after each layer, given that it was reached: later blocks count by their probability."""
-    first_block = np.asarray(structure["subnet_first_block"])
-    first_layer = np.asarray(structure["block_first_layer"])
-    skip, leave = np.asarray(structure["block_skip"]), np.asarray(structure["block_exit"])
-    after = np.zeros_like(alone_ns)
-    for subnet in range(len(first_block) - 1):
-        rest = 0.0
-        for block in range(first_block[subnet + 1] - 1, first_block[subnet] - 1, -1):
-            behind = (1.0 - leave[block]) * rest
-            for layer in range(first_layer[block + 1] - 1, first_layer[block] - 1, -1):
-                after[layer] = behind
-                behind += alone_ns[layer]
-            rest = (1.0 - skip[block]) * behind + skip[block] * rest
-    return after
+        alone["mean"].append(np.where(count > 0, time_ns.sum(axis=1) / np.maximum(count, 1), spare))
+        alone["min"].append(np.where(count > 0, np.where(runs, time_ns, np.inf).min(axis=1), spare))
+    answer: dict[str, np.ndarray] = {}
+    for name, columns in alone.items():
+        time_ns = np.stack(columns, axis=1)
+        after_ns = expected_after(structure, time_ns)
+        answer |= {f"togo_{name}_ns": time_ns + after_ns, f"after_{name}_ns": after_ns}
+    return {name: np.ascontiguousarray(np.floor(time_ns + 0.5).astype(np.int64)) for name, time_ns in answer.items()}

@@ -7,15 +7,17 @@ draws of its seed, which the engine makes itself.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from rtsched.platform.platform import Platform
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["ARRIVALS", "COST_ROW", "MAX_TIME_NS", "Problem"]
+__all__ = ["ARRIVALS", "COST_ROW", "MAX_TIME_NS", "Problem", "expected_after"]
 
 MAX_TIME_NS = 2**62
 """Simulated time stays below this, so that sums of two times fit int64."""
@@ -40,6 +42,34 @@ COST_ROW = np.dtype(
     ]
 )
 """One layer on one option (an accelerator and a number of tiles). ``t_iso_ns == 0``: it cannot run there."""
+
+
+def expected_after(structure: Mapping[str, Any], alone_ns: np.ndarray) -> np.ndarray:
+    """Expected time after each layer, given that it was reached: later blocks count by their probability.
+
+    Parameters
+    ----------
+    structure : mapping
+        A problem's `subnet_first_block`, `block_first_layer`, `block_skip` and `block_exit`.
+    alone_ns : ndarray of float64, shape (n_layers, ...)
+        What each layer takes.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_layers, ...)
+    """
+    first_block, first_layer = np.asarray(structure["subnet_first_block"]), np.asarray(structure["block_first_layer"])
+    skip, leave = np.asarray(structure["block_skip"]), np.asarray(structure["block_exit"])
+    after = np.zeros_like(alone_ns)
+    for subnet in range(len(first_block) - 1):
+        rest = np.zeros(alone_ns.shape[1:])
+        for block in range(first_block[subnet + 1] - 1, first_block[subnet] - 1, -1):
+            behind = (1.0 - leave[block]) * rest
+            for layer in range(first_layer[block + 1] - 1, first_layer[block] - 1, -1):
+                after[layer] = behind
+                behind = behind + alone_ns[layer]
+            rest = (1.0 - skip[block]) * behind + skip[block] * rest
+    return after
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -25,11 +25,10 @@ from rtsched._core.roles cimport FORM_ASSIGN, NOTE_JOB_END, NOTE_RELEASE, Dispat
 from rtsched._core.state cimport State, latency_ns
 from rtsched._core.types cimport NO_JOB, Job, Running
 
-from itertools import pairwise
-
 import numpy as np
 
 from rtsched.policies.roles import Setting
+from rtsched.problem import expected_after
 
 PRIORITY_OFFSET = Setting("priority_offset", 1.0, "added to a job's priority (reconstruction)", low=0.0)
 
@@ -76,15 +75,7 @@ def times_on_options(problem):
     time_ns = problem.costs["t_iso_ns"].astype(np.float64)
     fastest_ns = np.where(time_ns > 0, time_ns, np.inf).min(axis=1, keepdims=True)
     time_ns = np.where(time_ns > 0, time_ns, fastest_ns)
-    after_ns = np.zeros_like(time_ns)
-    for first, end in pairwise(problem.subnet_first_block.tolist()):
-        rest = np.zeros(time_ns.shape[1])
-        for block in range(end - 1, first - 1, -1):
-            behind = (1.0 - problem.block_exit[block]) * rest
-            for layer in range(problem.block_first_layer[block + 1] - 1, problem.block_first_layer[block] - 1, -1):
-                after_ns[layer] = behind
-                behind = behind + time_ns[layer]
-            rest = (1.0 - problem.block_skip[block]) * behind + problem.block_skip[block] * rest
+    after_ns = expected_after(vars(problem), time_ns)
     return tuple(np.floor(one + 0.5).astype(np.int64) for one in (time_ns + after_ns, after_ns))
 
 
