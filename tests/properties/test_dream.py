@@ -149,7 +149,8 @@ class WatchedSwitch(twins.SupernetSwitch):
         others = state.togo_min_ns.sum() - state.togo_min_ns[row] + state.running.togo_min_ns.sum()
         for subnet in range(choice):  # larger ones
             layer = p.block_first_layer[p.subnet_first_block[first + subnet]]
-            assert p.togo_min_ns[layer, 0] + others / p.accelerator_tiles.sum() > state.slack_ns[row] - 1e-3
+            share_ns = self.backlog_weight * others / p.accelerator_tiles.sum()
+            assert p.togo_min_ns[layer, 0] + share_ns > state.slack_ns[row] - 1e-3
         return choice
 
 

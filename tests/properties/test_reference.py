@@ -1,7 +1,7 @@
 """The compiled engine gives the reference simulator's integers on generated workloads."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import roles
 from reference.compare import assert_equal_runs, run_reference
@@ -18,46 +18,28 @@ def test_all_roles(problem, policy, seed):
     assert_equal_runs(run(problem, policy, seed=seed, layers=True), run_reference(problem, policy, seed))
 
 
-@pytest.mark.parametrize("name", sorted(roles.TWINS))
-@given(problem=problems(), seed=seeds)
-def test_native_policies(name, problem, seed):
-    twin = Policy(mapper=roles.TWINS[name]())
-    assert_equal_runs(run(problem, name, seed=seed, layers=True), run_reference(problem, twin, seed))
-
-
 VARIANTS = [
+    *((name, {}) for name in sorted(roles.TWINS)),
+    ("dysta", {"beta": 2.0}),
     ("herald", {"objective": "energy"}),
     ("herald", {"objective": "edp", "balance": 2.0}),
     ("herald", {"balance": 1.3}),
     ("planaria", {"mode": "temporal"}),
     ("planaria", {"mode": "temporal", "late": "replay", "priority_offset": 0}),
     ("planaria", {"mode": "spatial", "priority_offset": 0}),
+    ("prema", {"mode": "replay"}),
+    ("prema", {"classes": (0.5, 2.0, 4.0, 7.0), "mode": "replay"}),
+    ("sdrm3", {"late": "replay", "alpha": 0.25}),
     ("veltair", {"layers": 3}),
 ]
 
 
-@pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
+@pytest.mark.parametrize(("name", "given_settings"), VARIANTS, ids=str)
+@settings(max_examples=settings.default.max_examples // 3)  # there are many of them
 @given(problem=problems(), seed=seeds)
-def test_variants_of_policies(name, settings, problem, seed):
-    native = configure(load_policy(name), {f"mapper.{key}": value for key, value in settings.items()})
-    twin = Policy(mapper=roles.TWINS[name](**settings))
-    assert_equal_runs(run(problem, native, seed=seed, layers=True), run_reference(problem, twin, seed))
-
-
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("prema", {"mode": "replay"}),
-        ("prema", {"classes": (0.5, 2.0, 4.0, 7.0), "mode": "replay"}),
-        ("sdrm3", {"late": "replay", "alpha": 0.25}),
-        ("dysta", {"beta": 2.0}),
-    ],
-    ids=str,
-)
-@given(problem=problems(), seed=seeds)
-def test_settings_of_replays(name, settings, problem, seed):
-    native = configure(load_policy(name), {f"mapper.{key}": value for key, value in settings.items()})
-    twin = Policy(mapper=roles.TWINS[name](**settings))
+def test_native_policies(name, given_settings, problem, seed):
+    native = configure(load_policy(name), {f"mapper.{key}": value for key, value in given_settings.items()})
+    twin = Policy(mapper=roles.TWINS[name](**given_settings))
     assert_equal_runs(run(problem, native, seed=seed, layers=True), run_reference(problem, twin, seed))
 
 
