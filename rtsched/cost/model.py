@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Protocol
 
 import numpy as np
@@ -145,7 +146,7 @@ class LayerTable:
         rtsched.errors.InputError
             A layer is larger than `MAX_SIZE` in some way; names every such layer.
         """
-        rows = [(*_dimensions(one), one.macs, one.weight_elements, one.input_elements, one.output_elements) for one in layers]
+        rows = [(*_dimensions(one), *one.counts) for one in layers]
         faults = [
             f"layer {key.layer!r} of model {key.model!r}: a dimension, its multiply-accumulates or its elements are 2^63 or more"
             for key, row in zip(keys, rows, strict=True)
@@ -153,7 +154,8 @@ class LayerTable:
         ]
         if faults:
             raise InputError(faults)
-        columns = np.ascontiguousarray(np.array(rows, dtype=np.int64).reshape(len(layers), 25).T)
+        cells = np.fromiter(chain.from_iterable(rows), np.int64, count=25 * len(layers))
+        columns = np.ascontiguousarray(cells.reshape(len(layers), 25).T)
         return cls(tuple(keys), columns[0].astype(np.int8), *columns[1:])
 
     def __len__(self) -> int:
@@ -171,7 +173,8 @@ def _dimensions(layer: LayerBase) -> tuple[int, ...]:
             (y, x), (r, s), (sy, sx), (yo, xo) = layer.size, layer.kernel, layer.stride, layer.output_size
             n, k, c = layer.batch, layer.out_channels, layer.in_channels
             (pr, ps), (py, px) = ((1, 1), (1, 1)) if layer.pool is None else (layer.pool.kernel, layer.pool.stride)
-            return (kind, n, k, c, y, x, r, s, sy, sx, yo, xo, layer.groups, 1, int(layer.transposed), pr, ps, py, px, *layer.pooled_size)
+            pooled = (yo, xo) if layer.pool is None else layer.pooled_size
+            return (kind, n, k, c, y, x, r, s, sy, sx, yo, xo, layer.groups, 1, int(layer.transposed), pr, ps, py, px, *pooled)
         case Pool():
             (y, x), (r, s), (sy, sx), (yo, xo) = layer.size, layer.kernel, layer.stride, layer.output_size
             return (kind, layer.batch, layer.channels, layer.channels, y, x, r, s, sy, sx, yo, xo, layer.channels, 1, 0, *_NO_POOL, yo, xo)

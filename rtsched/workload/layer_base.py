@@ -57,3 +57,8 @@ class LayerBase(BaseModel):
     def output_elements(self) -> int:
         """Activation elements written."""
         return 0
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """`macs`, `weight_elements`, `input_elements` and `output_elements` together."""
+        return self.macs, self.weight_elements, self.input_elements, self.output_elements

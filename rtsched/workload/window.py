@@ -161,8 +161,7 @@ class Conv(_Window):
 
     @property
     def macs(self) -> int:
-        positions = prod(self.size) if self.transposed else prod(self.output_size)
-        return self.batch * positions * self.weight_elements
+        return self.counts[0]
 
     @property
     def weight_elements(self) -> int:
@@ -178,7 +177,15 @@ class Conv(_Window):
 
     @property
     def output_elements(self) -> int:
-        return self.batch * self.out_channels * prod(self.pooled_size)
+        return self.counts[3]
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """All at once, for they share the output's size, which takes longest."""
+        output, weights = self.output_size, self.weight_elements
+        written = output if self.pool is None else self.pooled_size
+        positions = prod(self.size if self.transposed else output)
+        return self.batch * positions * weights, weights, self.input_elements, self.batch * self.out_channels * prod(written)
 
 
 class Pool(_Window):
