@@ -9,6 +9,11 @@ from rtsched._core.types cimport Job
 
 # First the tiles that the job held last, then the lowest free ones; so many must be free.
 cdef uint64_t pick_tiles(const State *s, const Job *job, int accelerator, int n_tiles) noexcept nogil
+cdef inline bint has_to_fetch(const Job *job, int accelerator) noexcept nogil:
+    # Whether the activations of a job's next layer are not on the accelerator; a first layer has none.
+    return job.start_ns >= 0 and not (job.is_resident and job.accelerator == accelerator)
+
+
 # Activations of another job that one would displace from a tile, when switches are not free; slot -1: any job.
 cdef int64_t flushed_bytes(const State *s, int slot, int accelerator, int tile) noexcept nogil
 # Put the job's next layer into execution on tiles that are taken already; rates are stale until the next rerate.

@@ -59,12 +59,6 @@ cdef inline int displaced(const State *s, int slot, int accelerator, int tile) n
     return other_slot if other.is_resident and other.accelerator == accelerator and other.tiles >> tile & 1 else -1
 
 
-cdef inline int64_t fetched_bytes(const State *s, const Job *job, int accelerator, int n_tiles) noexcept nogil:
-    if job.start_ns < 0 or (job.is_resident and job.accelerator == accelerator):
-        return 0
-    return cost_of(s, job.layer, accelerator, n_tiles).fetch_bytes
-
-
 cdef int64_t flushed_bytes(const State *s, int slot, int accelerator, int tile) noexcept nogil:
     cdef int other = displaced(s, slot, accelerator, tile)
     return cost_of(s, s.jobs[other].last_layer, accelerator, s.jobs[other].n_tiles).keep_bytes if other >= 0 else 0
@@ -72,8 +66,10 @@ cdef int64_t flushed_bytes(const State *s, int slot, int accelerator, int tile) 
 
 cdef int64_t switch_bytes(State *s, int slot, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil:
     # Activations that the incoming job fetches, and that the jobs which it displaces flush: each once, so it is marked.
-    cdef int64_t moved = fetched_bytes(s, &s.jobs[slot], accelerator, n_tiles)
+    cdef int64_t moved = 0
     cdef int i, other
+    if has_to_fetch(&s.jobs[slot], accelerator):
+        moved = cost_of(s, s.jobs[slot].layer, accelerator, n_tiles).fetch_bytes
     for i in range(s.t.accelerator_tiles[accelerator]):
         if tiles >> i & 1:
             other = displaced(s, slot, accelerator, i)

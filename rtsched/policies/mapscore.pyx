@@ -6,7 +6,7 @@ Kim et al., "DREAM: A Dynamic Scheduler for Dynamic Real-time Multi-model ML Wor
 from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 
-from rtsched._core.execute cimport flushed_bytes, pick_tiles
+from rtsched._core.execute cimport flushed_bytes, has_to_fetch, pick_tiles
 from rtsched._core.roles cimport NativeMapper
 from rtsched._core.state cimport State
 from rtsched._core.types cimport Job, lowest_bit
@@ -116,9 +116,7 @@ cdef class MapScore(NativeMapper):
             self.look_at(s, job, accelerator)
         if self.last[accelerator] == slot:
             return 0.0
-        if job.start_ns < 0 or (job.is_resident and job.accelerator == accelerator):
-            return self.flush_bytes[accelerator]
-        return self.flush_bytes[accelerator] + there[FETCH_BYTES]
+        return self.flush_bytes[accelerator] + (there[FETCH_BYTES] if has_to_fetch(job, accelerator) else 0.0)
 
     cdef int score(self, const State *s, double *out, bint *is_pairs) except -1 nogil:
         cdef int n = s.t.n_accelerators
