@@ -72,6 +72,7 @@ def stand_ins():
         "dream-smartdrop": replace(fixed, selector=None),
         "dream-fixed": fixed,
         "dream": replace(fixed, tuner=Walks()),
+        "dream-balanced": replace(fixed, mapper=load_policy("eft").mapper),
     }
 
 

@@ -3,8 +3,9 @@
 Kim et al., "DREAM: A Dynamic Scheduler for Dynamic Real-time Multi-model ML Workloads", ASPLOS 2023. The score's terms and the range of
 its weights are published; settings marked (reconstruction) are ours, since neither the paper's code nor all of its rules are.
 
-Four compositions: `dream-mapscore` (the mapper alone), `dream-smartdrop` (with the dropper), `dream-fixed` (with the selector too), and
-`dream` (with the tuner, which needs some 20 windows: let it run for a minute or more).
+Four compositions are the paper's: `dream-mapscore` (the mapper alone), `dream-smartdrop` (with the dropper), `dream-fixed` (with the
+selector too), and `dream` (with the tuner, which needs some 20 windows: let it run for a minute or more). A fifth is ours:
+`dream-balanced`, whose score has the terms of all jobs on one scale.
 """
 
 from __future__ import annotations
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     from rtsched._core.bridges import Window
     from rtsched.problem import Problem
 
-__all__ = ["MapScore", "ScoreTuner", "SmartDrop", "SupernetSwitch", "dream", "dream_fixed", "dream_mapscore", "dream_smartdrop"]
+__all__ = [
+    "MapScore",
+    "ScoreTuner",
+    "SmartDrop",
+    "SupernetSwitch",
+    "dream",
+    "dream_balanced",
+    "dream_fixed",
+    "dream_mapscore",
+    "dream_smartdrop",
+]
 
 SIDES = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 """Where the neighbours of a point lie, in the order in which they are tried."""
@@ -164,3 +175,13 @@ def dream_fixed() -> Policy:
 def dream() -> Policy:
     """DREAM: MapScore with tuned weights, smart frame drop, Supernet switching."""
     return Policy(mapper=MapScore(), dropper=SmartDrop(), selector=SupernetSwitch(), tuner=ScoreTuner(), name="dream")
+
+
+BALANCED = 0.25
+"""Weights of `dream-balanced`: the middle of a range, 0.1 to 0.5, in which little changes on DREAM's scenarios."""
+
+
+def dream_balanced() -> Policy:
+    """Ours: DREAM without tuning, its preferences relative to the best accelerator and its starvation to all that is left."""
+    mapper = MapScore(alpha=BALANCED, beta=BALANCED, preference="best", starvation="job")
+    return Policy(mapper=mapper, dropper=SmartDrop(), selector=SupernetSwitch(), name="dream-balanced")

@@ -18,11 +18,11 @@ from rtsched.policies.roles import Setting
 cdef enum:
     # Columns of `MapScore.terms`: of a layer, then four of it on each accelerator.
     TOGO_NS = 0
-    PER_MEAN_NS = 1  # 1 / mean latency over the accelerators that can run it
+    PER_STARVED_NS = 1  # 1 / what waiting is held against
     ON_ACCELERATOR = 2
-    LATENCY = 0  # sum of latencies / latency; 0: cannot run there
-    ENERGY = 1  # sum of energies / energy; 0 without energy
-    PER_BYTE = 2  # DRAM energy of a moved byte / energy; 0 where switches are free
+    LATENCY = 0  # LatPref; 0: cannot run there
+    ENERGY = 1  # EnergyPref without CostSwitch; 0 without energy
+    PER_BYTE = 2  # CostSwitch of a moved byte; 0 where switches are free
     FETCH_BYTES = 3  # activations that are not there
     N_ON_ACCELERATOR = 4
 
@@ -32,6 +32,8 @@ cdef enum Late:
     LATE_NEGATIVE = 2
 
 LATE = ("cap", "infinite", "negative")
+PREFERENCE = ("sum", "best")
+STARVATION = ("layer", "job")
 
 cdef double LATEST = 1e12  # ns: above every urgency that is not late
 
@@ -52,6 +54,11 @@ cdef class MapScore(NativeMapper):
 
     Sums and means go over the accelerators that can run nl; no job goes to another. On an accelerator with several tiles,
     the tile is the one that the engine would take.
+
+    That is the paper's score. In it, a layer that accelerators run very differently outweighs the most urgent one that they run
+    alike (LatPref is their number there, and has no upper bound), and a short layer starves in microseconds. Two settings of our
+    own put the terms of all jobs on one scale: `preference=best` divides LatPref and EnergyPref by their largest value over the
+    accelerators, CostSwitch aside, so that both are 1 on the best; `starvation=job` counts waiting in ToGo(t).
     """
 
     settings = (
@@ -64,10 +71,12 @@ cdef class MapScore(NativeMapper):
             "of late jobs: the cap; infinite (no cap, late jobs first); negative (ToGo / Slack, so late jobs lose) (reconstruction)",
             choices=LATE,
         ),
+        Setting("preference", "sum", "scale of LatPref and EnergyPref: sum (the paper's); best (ours), 1 on the best", choices=PREFERENCE),
+        Setting("starvation", "layer", "unit of waiting: layer (the paper's), the next one; job (ours), all that is left", choices=STARVATION),
     )
 
     cdef readonly double alpha, beta, urgency_cap
-    cdef readonly str late_urgency
+    cdef readonly str late_urgency, preference, starvation
     cdef readonly object parameters  # ndarray of float64, shape (2,): alpha and beta, which a tuner may change
     cdef Late late
     cdef double[::1] weights  # the same memory
@@ -82,11 +91,12 @@ cdef class MapScore(NativeMapper):
         self.alpha, self.beta, self.urgency_cap = values["alpha"], values["beta"], values["urgency_cap"]
         self.late_urgency = values["late_urgency"]
         self.late = LATE.index(self.late_urgency)
+        self.preference, self.starvation = values["preference"], values["starvation"]
 
     cpdef object start(self, object problem):
         cdef MapScore run = type(self)(**{one.name: getattr(self, one.name) for one in self.settings})
         n = problem.n_accelerators
-        run.terms = terms_of(problem)
+        run.terms = terms_of(problem, self.preference, self.starvation)
         run.last, run.flush_bytes = np.zeros(n, dtype=np.intc), np.zeros(n)
         run.parameters = run.weights = np.array([self.alpha, self.beta])
         return run
@@ -135,7 +145,7 @@ cdef class MapScore(NativeMapper):
             job = &s.jobs[s.ready[row]]
             layer = &self.terms[job.layer, 0]
             urgency = self.urgency(s, job, layer[TOGO_NS])
-            starved = self.weights[0] * (<double>(s.now_ns - job.last_end_ns) * layer[PER_MEAN_NS])
+            starved = self.weights[0] * (<double>(s.now_ns - job.last_end_ns) * layer[PER_STARVED_NS])
             for word in range(s.n_idle_words):
                 bits = s.idle[word]
                 while bits:
@@ -152,12 +162,14 @@ cdef class MapScore(NativeMapper):
         return 0
 
 
-def terms_of(problem):
+def terms_of(problem, preference, starvation):
     """Everything about layers that does not change: columns as named above.
 
     Parameters
     ----------
     problem : Problem
+    preference, starvation : str
+        As set.
 
     Returns
     -------
@@ -169,12 +181,18 @@ def terms_of(problem):
     energy_j = np.where(is_able, costs["energy_j"], 0.0)
     terms = np.empty((problem.n_layers, ON_ACCELERATOR + N_ON_ACCELERATOR * problem.n_accelerators))
     terms[:, TOGO_NS] = problem.togo_mean_ns[:, 0]
-    terms[:, PER_MEAN_NS] = is_able.sum(axis=1) / np.maximum(latency_ns.sum(axis=1), 1.0)
+    terms[:, PER_STARVED_NS] = is_able.sum(axis=1) / np.maximum(latency_ns.sum(axis=1), 1.0)
+    if starvation == "job":
+        terms[:, PER_STARVED_NS] = 1.0 / np.maximum(terms[:, TOGO_NS], 1.0)
     there = terms[:, ON_ACCELERATOR:].reshape(problem.n_layers, problem.n_accelerators, N_ON_ACCELERATOR)
     there[..., LATENCY] = ratio(latency_ns.sum(axis=1, keepdims=True), latency_ns)
     there[..., ENERGY] = ratio(energy_j.sum(axis=1, keepdims=True), energy_j)
     there[..., PER_BYTE] = ratio(problem.dram_j_per_byte, energy_j) if problem.has_switch else 0.0
     there[..., FETCH_BYTES] = costs["fetch_bytes"]
+    if preference == "best":
+        for columns, on in (([LATENCY], LATENCY), ([PER_BYTE, ENERGY], ENERGY)):
+            largest = there[..., on].max(axis=1)[:, np.newaxis, np.newaxis]
+            there[..., columns] /= np.where(largest > 0.0, largest, 1.0)
     return terms
 
 

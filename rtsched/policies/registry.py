@@ -31,6 +31,7 @@ __all__ = [
 
 POLICIES = {
     "dream": "rtsched.policies.dream:dream",
+    "dream-balanced": "rtsched.policies.dream:dream_balanced",
     "dream-fixed": "rtsched.policies.dream:dream_fixed",
     "dream-mapscore": "rtsched.policies.dream:dream_mapscore",
     "dream-smartdrop": "rtsched.policies.dream:dream_smartdrop",

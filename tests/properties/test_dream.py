@@ -26,6 +26,8 @@ mappers = st.fixed_dictionaries(
         "beta": weights,
         "urgency_cap": st.sampled_from([0.0, 0.5, 1.0, 4.0]),
         "late_urgency": st.sampled_from(["cap", "infinite", "negative"]),
+        "preference": st.sampled_from(["sum", "best"]),
+        "starvation": st.sampled_from(["layer", "job"]),
     }
 )
 droppers = st.fixed_dictionaries({"max_drops": st.integers(1, 3), "window": st.integers(1, 5)})
@@ -91,6 +93,18 @@ def test_the_faster_accelerator_scores_more(fast, slower):
     scores = scores_of({"a": (1, 10**5), "b": (1, 10**5)}, {"a": [[fast, fast + slower]], "b": [[fast + slower, fast]]}, beta=0.0)
     assert scores[0][0] > scores[0][1]
     assert scores[1][0] < scores[1][1]
+
+
+@given(st.integers(1, 1000), st.integers(1, 1000), st.integers(1, 1000), st.integers(0, 1000), st.sampled_from([0.0, 1.0]))
+def test_equally_urgent_jobs_score_alike_on_their_best_accelerators(fast, slower, other, more, beta):
+    """With balanced terms, however much more one of them prefers its accelerator."""
+    urgent = {"a": (1, 2500), "b": (1, 2500)}
+    settings = {"urgency_cap": 0.0, "alpha": 0.0, "beta": beta, "preference": "best"}
+    a, b = scores_of(urgent, {"a": [[fast, fast + slower]], "b": [[other, other + more]]}, **settings)
+    assert max(a) == max(b)
+    balanced = {**settings, "urgency_cap": 1.0}
+    a, b = scores_of({"a": (1, 1), "b": (1, 1)}, {"a": [[fast, fast + slower]], "b": [[other, other + more]]}, **balanced)
+    assert max(a) == max(b)
 
 
 @given(problems(max_tiles=1), seeds)
@@ -252,7 +266,7 @@ def test_the_engine_uses_tuned_weights(problem, seed, alpha, beta):
     assert_equal_runs(native, run_reference(problem, Policy(twins.MapScore(), tuner=Follows((alpha, beta))), seed))
 
 
-@pytest.mark.parametrize("name", ["dream", "dream-fixed", "dream-smartdrop", "dream-mapscore"])
+@pytest.mark.parametrize("name", ["dream", "dream-balanced", "dream-fixed", "dream-smartdrop", "dream-mapscore"])
 def test_named_policies_take_settings(name):
     policy = configure(load_policy(name), {"mapper.alpha": 0.25, "mapper.late_urgency": "negative"})
     assert (policy.mapper.alpha, policy.mapper.late_urgency) == (0.25, "negative")

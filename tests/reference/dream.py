@@ -10,12 +10,13 @@ class MapScore(Mapper):
 
     parameter_names = ("alpha", "beta")
 
-    def __init__(self, alpha=1.0, beta=1.0, urgency_cap=1.0, late_urgency="cap"):
+    def __init__(self, alpha=1.0, beta=1.0, urgency_cap=1.0, late_urgency="cap", preference="sum", starvation="layer"):
         self.parameters = np.array([alpha, beta])
         self.urgency_cap, self.late_urgency = urgency_cap, late_urgency
+        self.preference, self.starvation = preference, starvation
 
     def start(self, problem):
-        run = type(self)(*self.parameters, self.urgency_cap, self.late_urgency)
+        run = type(self)(*self.parameters, self.urgency_cap, self.late_urgency, self.preference, self.starvation)
         run.problem = problem
         run.last = {}  # (accelerator, tile): the job that was there last
         run.busy = set()
@@ -38,12 +39,19 @@ class MapScore(Mapper):
         energy_j, total_j = float(rows[a]["energy_j"]), 0.0
         for one in able:
             total_j += float(one["energy_j"])
-        preference = total_j / energy_j if energy_j > 0 else 0.0
-        if energy_j > 0 and self.problem.has_switch:
-            preference -= self.moved_bytes(state, row, a) * (self.problem.dram_j_per_byte / energy_j)
-        starved = self.parameters[0] * (float(state.now_ns - state.last_end_ns[row]) * (len(able) / total_ns))
-        urgency = self.urgency(float(state.slack_ns[row]), float(state.togo_mean_ns[row]))
-        return urgency * (total_ns / float(rows[a]["t_iso_ns"])) + starved + self.parameters[1] * preference
+        preferred = total_ns / float(rows[a]["t_iso_ns"])
+        frugal = total_j / energy_j if energy_j > 0 else 0.0
+        moved = self.problem.dram_j_per_byte / energy_j if energy_j > 0 and self.problem.has_switch else 0.0
+        if self.preference == "best":
+            least_j = min((float(one["energy_j"]) for one in able if one["energy_j"] > 0), default=0.0)
+            preferred /= total_ns / float(min(int(one["t_iso_ns"]) for one in able))
+            frugal, moved = (one / (total_j / least_j) if least_j > 0 else one for one in (frugal, moved))
+        if moved > 0:
+            frugal -= self.moved_bytes(state, row, a) * moved
+        togo = float(state.togo_mean_ns[row])
+        waited = float(state.now_ns - state.last_end_ns[row]) * (1.0 / togo if self.starvation == "job" else len(able) / total_ns)
+        urgency = self.urgency(float(state.slack_ns[row]), togo)
+        return urgency * preferred + self.parameters[0] * waited + self.parameters[1] * frugal
 
     def urgency(self, slack, togo):
         if slack > 0:

@@ -257,7 +257,7 @@ class OwnMapper(Mapper):
         ),
         (
             "zzz",
-            "unknown policy 'zzz'; known policies: dream, dream-fixed, dream-mapscore, dream-smartdrop, dysta, dysta-naive, edf, eft, "
+            "unknown policy 'zzz'; known policies: dream, dream-balanced, dream-fixed, dream-mapscore, dream-smartdrop, dysta, dysta-naive, edf, eft, "
             "fcfs, fcfs-static, herald, llf, planaria, prema, priority, rm, rr, sdrm3, srpt, static, veltair",
         ),
         ("edff", "unknown policy 'edff'; did you mean 'edf'?"),

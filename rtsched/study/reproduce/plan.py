@@ -36,7 +36,7 @@ class DreamPolicies:
     """
 
     baselines: tuple[str, ...] = ("fcfs-static", "fcfs", "edf", "eft", "llf", "planaria", "veltair")
-    variants: tuple[str, ...] = ("dream-mapscore", "dream-smartdrop", "dream-fixed", "dream")
+    variants: tuple[str, ...] = ("dream-mapscore", "dream-smartdrop", "dream-fixed", "dream", "dream-balanced")
     rivals: tuple[str, ...] = ("planaria", "veltair")
     scan: str = "fcfs"
     fixed: str = "dream-fixed"
