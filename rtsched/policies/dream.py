@@ -86,7 +86,8 @@ class _Search(ScoreTuner):
 
     def __init__(self, tuner: ScoreTuner) -> None:
         super().__init__(**{one.name: getattr(tuner, one.name) for one in tuner.settings})
-        self.n_moves = self.n_restarts = 0
+        self.n_moves: list[int] = []
+        """Of every search so far."""
         self.centre: tuple[float, float] | None = None
         self.path: list[tuple[int, float, float, float]] = []
         """Time, alpha, beta and objective of every window that counted."""
@@ -105,6 +106,7 @@ class _Search(ScoreTuner):
     def _begin(self, centre: tuple[float, float]) -> None:
         self.centre, self.reach = centre, self.radius
         self.best = np.inf
+        self.n_moves.append(0)
         self.tried: dict[tuple[float, float], float] = {}
         self.waiting = [centre]
         self.at_rest: list[float] = []
@@ -124,7 +126,7 @@ class _Search(ScoreTuner):
         """All points around the centre were tried: move to the best, or look closer."""
         point, objective = min(self.tried.items(), key=lambda pair: pair[1])
         if objective < self.best * (1.0 - self.least_gain):
-            self.n_moves += self.best < np.inf
+            self.n_moves[-1] += self.best < np.inf
             self.centre, self.best = point, objective
         else:
             self.reach /= 2.0
@@ -148,7 +150,6 @@ class _Search(ScoreTuner):
             if np.isnan(self.level):
                 self.level = mean
             elif abs(mean - self.level) > self.restart_change * self.level:
-                self.n_restarts += 1
                 self._begin(self.centre)
         return self.centre
 

@@ -202,7 +202,7 @@ def search(function, n_windows=60, **settings):
         tuner.tune(objective.window(i, parameters), parameters)
         assert (parameters >= 0).all()
         assert (parameters <= 2).all()
-        centres.append((tuner.centre, tuner.best, tuner.n_restarts))
+        centres.append((tuner.centre, tuner.best, len(tuner.n_moves)))
     return tuner, centres
 
 
@@ -217,7 +217,7 @@ def test_the_tuner_stays_in_its_box_and_never_gives_up_a_better_centre(alpha, be
     tuner, centres = search(function)
     for (_, before, restarts), (_, after, later) in pairwise(centres):
         assert after <= before or later > restarts
-    assert tuner.n_restarts == 0  # the same function all the time
+    assert len(tuner.n_moves) == 1  # the same function all the time
 
 
 @given(places, places)
@@ -232,7 +232,7 @@ def test_on_a_bowl_the_tuner_ends_near_its_lowest_point(alpha, beta):
 def test_noise_below_the_least_gain_moves_nothing(noise, seed):
     rng = np.random.default_rng(seed)
     tuner, _ = search(lambda a, b: 1.0 + noise * rng.random())
-    assert (tuner.n_moves, tuner.centre) == (0, (1.0, 1.0))
+    assert (tuner.n_moves, tuner.centre) == ([0], (1.0, 1.0))
 
 
 def test_after_a_change_the_tuner_starts_again():
@@ -243,9 +243,9 @@ def test_after_a_change_the_tuner_starts_again():
         return 1.0 + (a - 2.0) ** 2 + b if n[0] <= 60 else 5.0 + 4 * (a - 0.0) ** 2 + b
 
     tuner, centres = search(function, 120)
-    assert centres[59][2] == 0
+    assert centres[59][2] == 1
     assert abs(centres[59][0][0] - 2.0) < 0.1
-    assert tuner.n_restarts >= 1
+    assert len(tuner.n_moves) > 1
     assert abs(tuner.centre[0]) < 0.1
 
 
