@@ -28,3 +28,13 @@ cdef int push(Heap *h, Entry entry) except -1 nogil
 cdef Entry pop(Heap *h) noexcept nogil  # the heap must not be empty
 cdef void remove(Heap *h, int32_t handle) noexcept nogil  # does nothing when absent
 cdef bint holds(const Heap *h, int32_t handle) noexcept nogil
+
+
+cdef inline bint before(const Entry *a, const Entry *b) noexcept nogil:
+    if a.key != b.key:
+        return a.key < b.key
+    if a.second != b.second:
+        return a.second < b.second
+    if a.task != b.task:
+        return a.task < b.task
+    return a.frame < b.frame

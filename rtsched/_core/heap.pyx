@@ -17,16 +17,6 @@ cdef void release(Heap *h) noexcept nogil:
     init(h, h.is_indexed)
 
 
-cdef inline bint before(const Entry *a, const Entry *b) noexcept nogil:
-    if a.key != b.key:
-        return a.key < b.key
-    if a.second != b.second:
-        return a.second < b.second
-    if a.task != b.task:
-        return a.task < b.task
-    return a.frame < b.frame
-
-
 cdef inline void put(Heap *h, int at, const Entry *entry) noexcept nogil:
     h.entries[at] = entry[0]
     if h.is_indexed:

@@ -1,6 +1,6 @@
 """Native roles: the base classes, whose methods do nothing, their settings, and the lists that roles answer with."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport realloc
 
 from rtsched._core.state cimport State
@@ -255,6 +255,9 @@ cdef class NativeRegulator(NativeRole):
 
     cdef int regulate(self, const State *s, double *caps) except -1 nogil:
         return 0
+
+    cdef void counter(self, const State *s, int place, int32_t *window, int32_t *threshold) noexcept nogil:
+        window[0] = threshold[0] = 0
 
 
 cdef class NativeTuner(NativeRole):

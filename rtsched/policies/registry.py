@@ -31,6 +31,7 @@ __all__ = [
 
 POLICIES = {
     "dream": "rtsched.policies.dream:dream",
+    "dream+moca": "rtsched.policies.moca:dream_moca",
     "dream-balanced": "rtsched.policies.dream:dream_balanced",
     "dream-fixed": "rtsched.policies.dream:dream_fixed",
     "dream-mapscore": "rtsched.policies.dream:dream_mapscore",
@@ -43,6 +44,10 @@ POLICIES = {
     "fcfs-static": "rtsched.policies.fcfs_static",
     "herald": "rtsched.policies.herald",
     "llf": "rtsched.policies.llf",
+    "moca": "rtsched.policies.moca:moca",
+    "moca-edf": "rtsched.policies.moca:moca_edf",
+    "moca-regulator-only": "rtsched.policies.moca:moca_regulator_only",
+    "moca-scheduler-only": "rtsched.policies.moca:moca_scheduler_only",
     "planaria": "rtsched.policies.planaria",
     "prema": "rtsched.policies.prema",
     "priority": "rtsched.policies.priority",
@@ -51,6 +56,7 @@ POLICIES = {
     "sdrm3": "rtsched.policies.sdrm3",
     "srpt": "rtsched.policies.srpt",
     "static": "rtsched.policies.static",
+    "static-moca-queue": "rtsched.policies.static_moca_queue",
     "veltair": "rtsched.policies.veltair",
 }
 """Name to module; the module's ``policy()``, or the function after a colon, makes the composition, and the docstrings tell what it does."""
@@ -169,7 +175,7 @@ def _of_package(name: str) -> NamedPolicy:
 
     found = [one for one in offers(_taken()) if one.name == name]
     if not found:
-        raise InputError(f"unknown policy {name!r}{hint(name, policy_names(), 'known policies')}")
+        raise InputError(f"unknown policy {name!r}{hint(name, policy_names()) or '; rtsched list policies shows those that there are'}")
     if len(found) > 1:
         raise InputError(f"policy {name!r} is offered by {' and by '.join(one.source for one in found)}; uninstall all but one")
     policy, function = found[0].load()

@@ -6,6 +6,7 @@ idle. Among the accelerators with a free group a job takes the one on which its 
 """
 
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 
 from rtsched._core cimport heap
 from rtsched._core.heap cimport Entry, Heap
@@ -17,6 +18,9 @@ import numpy as np
 
 from rtsched.errors import InputError
 from rtsched.policies.roles import Policy, Setting
+
+QUEUES = ("fcfs", "moca", "edf", "dream")
+LATE = ("queue", "last")
 
 
 def times_on_groups(problem, sizes):
@@ -54,59 +58,129 @@ def times_on_groups(problem, sizes):
     return answer
 
 
+cdef inline int64_t falling(double score) noexcept nogil:
+    # A key that orders scores that are not negative, the largest first: their bits are in the order of their values.
+    cdef int64_t bits
+    memcpy(&bits, &score, sizeof(double))
+    return -bits
+
+
 cdef class StaticPartition(NativeMapper):
-    """Earliest release first, each job on a group of tiles until it ends."""
+    """The first of a queue, each job on a group of tiles until it ends.
 
-    settings = (Setting("groups", 4, "groups of equal size that the tiles of an accelerator are split into", low=1, high=64),)
+    What stands first in the queue, of a job that has waited since its release and whose model takes T alone on the group on which it is
+    fastest::
 
-    cdef readonly int groups
-    cdef Heap jobs  # by release
-    cdef int64_t[::1] size  # [accelerator]: tiles of a group
-    cdef int64_t[::1] n_groups  # [accelerator]
-    cdef int64_t[:, ::1] time_ns  # [task, accelerator]; 0: cannot run there
-    cdef int64_t[::1] n_free  # [accelerator]: free groups; scratch of `assign`
+        fcfs   the earliest release
+        moca   the largest priority + waiting / T (MoCA, Algorithm 3)
+        edf    the earliest deadline
+        dream  the largest min(T / slack, 1) + waiting / time of the first layer, 1 for T / slack once the deadline has passed: what
+               is left of MapScore where there is one accelerator (DREAM)
+
+    Equal ones: the earlier release, then the order of the tasks.
+    """
+
+    settings = (
+        Setting("groups", 4, "groups of equal size that the tiles of an accelerator are split into", low=1, high=64),
+        Setting("queue", "fcfs", "which waiting job is next", choices=QUEUES),
+        Setting("late", "queue", "jobs that would end past their deadline even alone: as the queue says, or last", choices=LATE),
+    )
 
     def __cinit__(self, *args, **kwargs):
+        cdef int i
         self.form = FORM_ASSIGN
         self.waits = True
-        heap.init(&self.jobs, False)
+        for i in range(2 * N_KINDS):
+            heap.init(&self.waiting[i], False)
 
     def __dealloc__(self):
-        heap.release(&self.jobs)
+        cdef int i
+        for i in range(2 * N_KINDS):
+            heap.release(&self.waiting[i])
 
     def __init__(self, **given):
-        self.groups = self.take(given)["groups"]
+        values = self.take(given)
+        self.groups, self.queue = values["groups"], values["queue"]
+        self.order = QUEUES.index(self.queue)
+        self.late = values["late"]
+        self.is_late_last = self.late == "last"
 
     cpdef object start(self, object problem):
-        cdef StaticPartition run = StaticPartition(groups=self.groups)
+        cdef StaticPartition run = type(self)(**{one.name: getattr(self, one.name) for one in self.settings})
+        run.prepare(problem)
+        return run
+
+    cdef int prepare(self, object problem) except -1:
         tiles = np.diff(problem.option_first[: problem.n_accelerators + 1]).astype(np.int64)
         n_groups = np.minimum(tiles, self.groups)
-        run.n_groups, run.size = n_groups, tiles // n_groups
-        run.time_ns = times_on_groups(problem, tiles // n_groups)
-        run.n_free = np.zeros(problem.n_accelerators, dtype=np.int64)
-        return run
+        size = tiles // n_groups
+        times_ns = times_on_groups(problem, size)
+        self.n_groups, self.size, self.time_ns = n_groups, size, times_ns
+        self.n_free = np.zeros(problem.n_accelerators, dtype=np.int64)
+        where = np.where(times_ns > 0, times_ns, np.iinfo(np.int64).max).argmin(axis=1)
+        first = problem.block_first_layer[problem.subnet_first_block[problem.model_first_subnet[problem.task_model]]]
+        self.alone_ns = times_ns[np.arange(problem.n_tasks), where].astype(np.float64)
+        self.first_ns = problem.costs["t_iso_ns"][first, problem.option_first[where] + size[where] - 1].astype(np.float64)
+        return 0
 
     cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:
         cdef const Job *job
-        cdef int row, slot, a
+        cdef int row, slot, a, kind, first
         cdef int64_t n_free = 0
         for a in range(s.t.n_accelerators):
             # Tiles in use are whole groups.
             self.n_free[a] = self.n_groups[a] - (s.t.accelerator_tiles[a] - s.n_free[a]) // self.size[a]
             n_free += self.n_free[a]
-        self.jobs.n = 0
+        for kind in range(2 * N_KINDS):
+            self.waiting[kind].n = 0
         for row in range(s.n_ready):
             slot = s.ready[row]
             job = &s.jobs[slot]
-            heap.push(&self.jobs, Entry(job.release_ns, 0, job.frame, job.task, slot))
-        while n_free > 0 and self.jobs.n > 0:
-            slot = heap.pop(&self.jobs).handle
+            kind = self.kind(job.task)
+            if self.is_late_last and s.now_ns + <int64_t>self.alone_ns[job.task] > job.deadline_ns:
+                kind += N_KINDS
+            heap.push(&self.waiting[kind], Entry(self.rank(s, job), job.release_ns, job.frame, job.task, slot))
+        self.begin(s)
+        while n_free > 0:
+            first = 0 if self.waiting[0].n + self.waiting[1].n > 0 else N_KINDS
+            if self.waiting[first].n + self.waiting[first + 1].n == 0:
+                break
+            kind = self.choose(s, &self.waiting[first])
+            if self.waiting[first + kind].n == 0:
+                kind = 1 - kind
+            slot = heap.pop(&self.waiting[first + kind]).handle
             a = self.fastest(s.jobs[slot].task, s.t.n_accelerators)
             if a >= 0:
                 add_dispatch(dispatches, slot, a, <int>self.size[a], s.t.n_layers)
                 self.n_free[a] -= 1
                 n_free -= 1
+                self.placed(kind)
         return 0
+
+    cdef int64_t rank(self, const State *s, const Job *job) noexcept nogil:
+        cdef double waited_ns = <double>(s.now_ns - job.release_ns)
+        cdef double alone_ns = self.alone_ns[job.task]
+        cdef double slack_ns
+        if self.order == QUEUE_FCFS:
+            return job.release_ns
+        if self.order == QUEUE_EDF:
+            return job.deadline_ns
+        if self.order == QUEUE_MOCA:
+            return falling(job.priority + waited_ns / alone_ns)
+        slack_ns = <double>(job.deadline_ns - s.now_ns)
+        return falling((min(alone_ns / slack_ns, 1.0) if slack_ns > 0.0 else 1.0) + waited_ns / self.first_ns[job.task])
+
+    cdef int kind(self, int task) noexcept nogil:
+        return 0
+
+    cdef int choose(self, const State *s, const Heap *waiting) noexcept nogil:
+        return 0
+
+    cdef void begin(self, const State *s) noexcept nogil:
+        pass
+
+    cdef void placed(self, int kind) noexcept nogil:
+        pass
 
     cdef int fastest(self, int task, int n_accelerators) noexcept nogil:
         # The accelerator with a free group on which a task's model is fastest; the first of equals, -1 for none.

@@ -255,11 +255,7 @@ class OwnMapper(Mapper):
             "policy 'Dropper': mapper must have one of score, key and assign, got Dropper; "
             "other roles go into Policy(mapper=..., dropper=..., ...)",
         ),
-        (
-            "zzz",
-            "unknown policy 'zzz'; known policies: dream, dream-balanced, dream-fixed, dream-mapscore, dream-smartdrop, dysta, dysta-naive, edf, eft, "
-            "fcfs, fcfs-static, herald, llf, planaria, prema, priority, rm, rr, sdrm3, srpt, static, veltair",
-        ),
+        ("zzz", "unknown policy 'zzz'; rtsched list policies shows those that there are"),
         ("edff", "unknown policy 'edff'; did you mean 'edf'?"),
     ],
 )

@@ -1,0 +1,44 @@
+"""MoCA: jobs on groups of tiles, mixed by what they ask of the memory, and bandwidth by priority and urgency while it is short.
+
+Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neural Networks", HPCA 2023.
+
+The scheduler (`MocaScheduler`, Algorithm 3) chooses which job is next on a group of tiles; the runtime (`MocaRegulator`, Algorithm 2) sets
+the access counters of the tiles (`rtsched._core.regulators` has them cycle by cycle). `moca` has both, `moca-scheduler-only` and
+`moca-regulator-only` one of them. Settings marked (assumed) are ours, as is the default of `regulator.weight`: under the published one a
+layer of higher priority may be cut by more. `moca-edf`, ours too, has another queue; `dream+moca` joins the two papers.
+"""
+
+from dataclasses import replace
+
+from rtsched.policies.dream import dream
+from rtsched.policies.moca_regulator import MocaRegulator
+from rtsched.policies.moca_scheduler import MocaScheduler
+from rtsched.policies.roles import Policy
+from rtsched.policies.static import StaticPartition
+
+__all__ = ["MocaRegulator", "MocaScheduler", "dream_moca", "moca", "moca_edf", "moca_regulator_only", "moca_scheduler_only"]
+
+
+def moca() -> Policy:
+    """MoCA: jobs on groups of tiles by priority and waiting, mixed by demand; bandwidth by priority and urgency."""
+    return Policy(mapper=MocaScheduler(), regulator=MocaRegulator(), name="moca")
+
+
+def moca_scheduler_only() -> Policy:
+    """MoCA without its regulation: jobs on groups of tiles by priority and waiting, mixed by demand."""
+    return Policy(mapper=MocaScheduler(), name="moca-scheduler-only")
+
+
+def moca_regulator_only() -> Policy:
+    """MoCA's regulation on a static partition: first come, first served; bandwidth by priority and urgency."""
+    return Policy(mapper=StaticPartition(), regulator=MocaRegulator(), name="moca-regulator-only")
+
+
+def moca_edf() -> Policy:
+    """Ours: MoCA with the earliest deadline first on groups of tiles, mixed by demand; bandwidth by priority and urgency."""
+    return Policy(mapper=MocaScheduler(queue="edf"), regulator=MocaRegulator(), name="moca-edf")
+
+
+def dream_moca() -> Policy:
+    """DREAM with MoCA's regulation: the two papers together."""
+    return replace(dream(), regulator=MocaRegulator(), name="dream+moca")

@@ -1,0 +1,41 @@
+"""Jobs on groups of tiles, for the static partition and for MoCA's scheduler."""
+
+from libc.stdint cimport int64_t
+
+from rtsched._core.heap cimport Heap
+from rtsched._core.roles cimport NativeMapper
+from rtsched._core.state cimport State
+from rtsched._core.types cimport Job
+
+
+cdef enum Queue:
+    QUEUE_FCFS = 0
+    QUEUE_MOCA = 1
+    QUEUE_EDF = 2
+    QUEUE_DREAM = 3
+
+cdef enum:
+    N_KINDS = 2  # of jobs, that a subclass may tell apart
+
+
+cdef class StaticPartition(NativeMapper):
+    cdef readonly int groups
+    cdef readonly str queue, late
+    cdef Queue order
+    cdef bint is_late_last
+    cdef Heap waiting[2 * N_KINDS]  # the waiting jobs of each kind by their place in the queue, then those that come last; scratch
+    cdef int64_t[::1] size  # [accelerator]: tiles of a group
+    cdef int64_t[::1] n_groups  # [accelerator]
+    cdef int64_t[:, ::1] time_ns  # [task, accelerator]: of the whole job; 0: cannot run there
+    cdef double[::1] alone_ns  # [task]: the smallest of these
+    cdef double[::1] first_ns  # [task]: of the first layer there
+    cdef int64_t[::1] n_free  # [accelerator]: free groups; scratch of `assign`
+    # What a subclass sees of a problem, in the object of one run.
+    cdef int prepare(self, object problem) except -1
+    # The kind of a task's jobs; from which of two that wait the next job comes; and that one was dispatched.
+    cdef int kind(self, int task) noexcept nogil
+    cdef int choose(self, const State *s, const Heap *waiting) noexcept nogil
+    cdef void begin(self, const State *s) noexcept nogil
+    cdef void placed(self, int kind) noexcept nogil
+    cdef int64_t rank(self, const State *s, const Job *job) noexcept nogil
+    cdef int fastest(self, int task, int n_accelerators) noexcept nogil
