@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free
 
 from rtsched._core.roles cimport NativeRegulator
-from rtsched._core.state cimport State, remaining_ns, togo
+from rtsched._core.state cimport State, cost_of, remaining_ns, togo
 from rtsched._core.types cimport Job, Running
 
 import numpy as np
@@ -226,7 +226,7 @@ cdef class MocaRegulator(NativeRegulator):
         cdef int place = s.running[one.i]
         cdef const Running *r = &s.memory.running[place]
         cdef double per_cycle = one.allocation / self.clock_ghz  # bytes, of all its tiles
-        cdef double loads = max(1.0, ceil(<double>r.bytes / (ACCESS_BYTES * r.n_tiles)))
+        cdef double loads = max(1.0, ceil(<double>cost_of(s, r.layer, r.accelerator, r.n_tiles).dram_bytes / (ACCESS_BYTES * r.n_tiles)))
         cdef double cycles = ACCESS_BYTES * loads * r.n_tiles / per_cycle
         cdef double parts = ceil(max(loads, cycles) / LARGEST)
         cdef double threshold = max(1.0, floor(loads / parts))

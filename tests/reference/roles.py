@@ -138,8 +138,8 @@ class EarliestFinish(Mapper):
 class StaticPartition(Mapper):
     waits = True
 
-    def __init__(self, groups=4):
-        self.groups = groups
+    def __init__(self, groups=4, queue="fcfs", late="queue"):
+        self.groups, self.queue, self.late = groups, queue, late
 
     def assign(self, state, dispatches):
         p = state.problem
@@ -148,14 +148,46 @@ class StaticPartition(Mapper):
         size = [n // k for n, k in zip(tiles, n_groups, strict=True)]
         running = state.running.accelerator.tolist()
         free = [n_groups[a] - running.count(a) for a in range(p.n_accelerators)]
-        rows = range(state.n_ready)
-        for row in sorted(rows, key=lambda r: (state.release_ns[r], state.task[r], state.frame[r])):
+        kinds = [self.kind(p, task, size) for task in state.running.task]
+        waiting = sorted(range(state.n_ready), key=lambda row: self.place(state, row, size))
+        while waiting and sum(free):
+            row = self.next_of(state, waiting, kinds, size)
+            waiting.remove(row)
             times = self.times(p, p.task_model[state.task[row]], size)
             able = [(times[a], a) for a in range(p.n_accelerators) if free[a] and times[a]]
             if able:
                 _, a = min(able)
                 dispatches.append(row, a, size[a], p.n_layers)
                 free[a] -= 1
+                kinds.append(self.kind(p, state.task[row], size))
+
+    def next_of(self, state, waiting, kinds, size):
+        return waiting[0]
+
+    def kind(self, p, task, size):
+        return 0
+
+    def alone(self, p, task, size):
+        """Time alone and accelerator of the group on which a task's model is fastest."""
+        return min((time, a) for a, time in enumerate(self.times(p, p.task_model[task], size)) if time)
+
+    def is_last(self, state, row, size):
+        time, _ = self.alone(state.problem, state.task[row], size)
+        return self.late == "last" and int(state.slack_ns[row]) < time
+
+    def place(self, state, row, size):
+        p, task = state.problem, state.task[row]
+        time, a = self.alone(p, task, size)
+        waited, slack = float(state.now_ns - state.release_ns[row]), float(state.slack_ns[row])
+        first = p.block_first_layer[p.subnet_first_block[p.model_first_subnet[p.task_model[task]]]]
+        first_ns = float(p.costs["t_iso_ns"][first, p.option_first[a] + size[a] - 1])
+        key = {
+            "fcfs": int(state.release_ns[row]),
+            "edf": int(state.deadline_ns[row]),
+            "moca": -(int(state.priority[row]) + waited / float(time)),
+            "dream": -((min(float(time) / slack, 1.0) if slack > 0 else 1.0) + waited / first_ns),
+        }[self.queue]
+        return self.is_last(state, row, size), key, state.release_ns[row], task, state.frame[row]
 
     def times(self, p, model, size):
         """Per accelerator, the time of the model's first subnet alone on a group; 0 when a layer of any subnet cannot run there."""
@@ -165,6 +197,25 @@ class StaticPartition(Mapper):
         every = [all(column[layer] > 0 for layer in range(bounds[0], bounds[-1])) for column in columns]
         whole = [sum(int(column[layer]) for layer in range(bounds[0], bounds[1])) for column in columns]
         return [time if runs else 0 for time, runs in zip(whole, every, strict=True)]
+
+
+class MocaScheduler(StaticPartition):
+    def __init__(self, groups=4, queue="moca", late="last", mix=True, memory_share=0.5):
+        super().__init__(groups, queue, late)
+        self.mix, self.memory_share = mix, memory_share
+
+    def kind(self, p, task, size):
+        """Whether the task's jobs are memory-intensive."""
+        time, a = self.alone(p, task, size)
+        subnet = p.model_first_subnet[p.task_model[task]]
+        layers = slice(p.block_first_layer[p.subnet_first_block[subnet]], p.block_first_layer[p.subnet_first_block[subnet + 1]])
+        moved = sum(int(row) for row in p.costs["dram_bytes"][layers, p.option_first[a] + size[a] - 1])
+        return self.mix and float(moved) / float(time) > self.memory_share * p.peak_bytes_per_ns
+
+    def next_of(self, state, waiting, kinds, size):
+        among = [row for row in waiting if not self.is_last(state, row, size)] or waiting
+        wanted = [row for row in among if self.kind(state.problem, state.task[row], size) != any(kinds)]
+        return (wanted or among)[0] if kinds else among[0]
 
 
 TWINS = {
@@ -177,6 +228,7 @@ TWINS = {
     "fcfs-static": StaticFirstCome,
     "herald": LeastCost,
     "llf": LeastLaxity,
+    "moca-scheduler-only": MocaScheduler,
     "planaria": Planaria,
     "prema": replay.MostTokens,
     "priority": LargestPriority,
@@ -185,6 +237,7 @@ TWINS = {
     "sdrm3": replay.MapScore,
     "srpt": ShortestRemaining,
     "static": StaticPartition,
+    "static-moca-queue": lambda: StaticPartition(queue="moca"),
     "veltair": LayerBlocks,
 }
 
