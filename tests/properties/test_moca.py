@@ -132,7 +132,7 @@ def test_caps_and_counters(problem, settings, seed):
 def test_regulation_changes_no_bytes(problem, settings, seed):
     """When every job ends, the memory has served the bytes of their layers, whoever was capped: each on its group, so they are known."""
     assume(problem.n_accelerators == 1 and not problem.has_switch and (problem.task_arrival != CLOSED).all())
-    problem = replace(problem, end_ns=problem.end_ns + 10**9)
+    problem = replace(problem, end_ns=problem.end_ns + 10**9, task_max_backlog=np.zeros_like(problem.task_max_backlog))
     outcomes = [run(problem, Policy(StaticPartition(), regulator=one), seed=seed) for one in (None, MocaRegulator(**settings))]
     assert [(one.jobs["status"] == UNFINISHED).any() for one in outcomes] == [False, False]
     assert outcomes[0].served_bytes == outcomes[1].served_bytes
@@ -146,6 +146,5 @@ def test_a_late_job_is_as_urgent_as_can_be(weight):
     regulator = MocaRegulator(weight=weight)
     jobs = run(problem, Policy(StaticPartition(), regulator=regulator)).jobs
     early, late = (int(jobs["finish_ns"][jobs["task"] == task][0]) for task in range(2))
-    assert 1000 < min(early, late)
-    assert max(early, late) < 2000 * 1.1
-    assert late < early
+    assert 1000 < late < early
+    assert late < 2000
