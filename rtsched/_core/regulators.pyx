@@ -1,7 +1,7 @@
 """MoCA's access counter, cycle by cycle: one tile whose loads are counted and stalled.
 
-Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neural Networks", HPCA 2023, section III. The simulator caps rates
-instead (a fluid model); this is what the cap stands for, and the tests hold one against the other.
+Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neural Networks", HPCA 2023, section III. The simulator caps
+rates instead (a fluid model); this is what the cap stands for, and the tests hold one against the other.
 """
 
 from libc.stdint cimport int64_t

@@ -71,8 +71,8 @@ cdef class MapScore(NativeMapper):
             "of late jobs: the cap; infinite (no cap, late jobs first); negative (ToGo / Slack, so late jobs lose) (reconstruction)",
             choices=LATE,
         ),
-        Setting("preference", "sum", "scale of LatPref and EnergyPref: sum (the paper's); best (ours), 1 on the best", choices=PREFERENCE),
-        Setting("starvation", "layer", "unit of waiting: layer (the paper's), the next one; job (ours), all that is left", choices=STARVATION),
+        Setting("preference", "sum", "LatPref and EnergyPref: sum (the paper's); best (ours), 1 on the best", choices=PREFERENCE),
+        Setting("starvation", "layer", "unit of waiting: layer (the paper's), the next; job (ours), what is left", choices=STARVATION),
     )
 
     cdef readonly double alpha, beta, urgency_cap

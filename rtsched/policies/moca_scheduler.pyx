@@ -49,7 +49,8 @@ cdef class MocaScheduler(StaticPartition):
 
     cdef int prepare(self, object problem) except -1:
         StaticPartition.prepare(self, problem)
-        self.is_heavy = average_demand(problem, np.asarray(self.time_ns), np.asarray(self.size)) > self.memory_share * problem.peak_bytes_per_ns
+        demand = average_demand(problem, np.asarray(self.time_ns), np.asarray(self.size))
+        self.is_heavy = (demand > self.memory_share * problem.peak_bytes_per_ns).astype(np.uint8)
         return 0
 
     cdef int kind(self, int task) noexcept nogil:
