@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from rtsched.errors import InputError
 from rtsched.policies.mapscore import MapScore
 from rtsched.policies.roles import Policy, Setting, Tuner
 from rtsched.policies.smartdrop import SmartDrop
@@ -60,7 +61,7 @@ class ScoreTuner(Tuner):
         Setting("radius", 0.5, "first distance of a neighbour (reconstruction)", low=1e-6, high=LARGEST),
         Setting("least_radius", 0.05, "below it the search stops (reconstruction)", low=1e-9, high=LARGEST),
         Setting("least_gain", 0.05, "relative gain below which a neighbour is no better (reconstruction)", low=0.0, high=1.0),
-        Setting("restart_change", 0.5, "relative change of the objective that starts it again (reconstruction)", low=0.0),
+        Setting("restart_change", 0.5, "relative change of the objective that starts it again (reconstruction)", low=0.0, high=1e6),
         Setting("restart_windows", 3, "windows over which that change is looked for (reconstruction)", low=1, high=10**6),
     )
 
@@ -94,6 +95,8 @@ class _Search(ScoreTuner):
 
     def tune(self, window: Window, parameters: np.ndarray) -> None:
         """Take note of a window and choose the weights of the next one."""
+        if len(parameters) != len(SIDES) // 2:
+            raise InputError(f"ScoreTuner tunes {len(SIDES) // 2} parameters, the mapper has {len(parameters)}")
         objective = uxcost(window.n_ended, window.n_violated, norm_energy(window.energy_j, window.worst_energy_j))
         if np.isnan(objective):
             return
@@ -170,12 +173,12 @@ def dream_smartdrop() -> Policy:
 
 def dream_fixed() -> Policy:
     """DREAM without tuning: MapScore with fixed weights, smart frame drop, Supernet switching."""
-    return Policy(mapper=MapScore(), dropper=SmartDrop(), selector=SupernetSwitch(), name="dream-fixed")
+    return Policy(mapper=MapScore(), dropper=SmartDrop(lightest=True), selector=SupernetSwitch(), name="dream-fixed")
 
 
 def dream() -> Policy:
     """DREAM: MapScore with tuned weights, smart frame drop, Supernet switching."""
-    return Policy(mapper=MapScore(), dropper=SmartDrop(), selector=SupernetSwitch(), tuner=ScoreTuner(), name="dream")
+    return Policy(mapper=MapScore(), dropper=SmartDrop(lightest=True), selector=SupernetSwitch(), tuner=ScoreTuner(), name="dream")
 
 
 BALANCED = 0.25
@@ -185,4 +188,4 @@ BALANCED = 0.25
 def dream_balanced() -> Policy:
     """Ours: DREAM without tuning, its preferences relative to the best accelerator and its starvation to all that is left."""
     mapper = MapScore(alpha=BALANCED, beta=BALANCED, preference="best", starvation="job")
-    return Policy(mapper=mapper, dropper=SmartDrop(), selector=SupernetSwitch(), name="dream-balanced")
+    return Policy(mapper=mapper, dropper=SmartDrop(lightest=True), selector=SupernetSwitch(), name="dream-balanced")

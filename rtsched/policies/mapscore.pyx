@@ -64,7 +64,7 @@ cdef class MapScore(NativeMapper):
     settings = (
         Setting("alpha", 1.0, "weight of starvation", low=0.0, high=2.0),
         Setting("beta", 1.0, "weight of the energy's preference", low=0.0, high=2.0),
-        Setting("urgency_cap", 1.0, "largest urgency; a late job has it too (reconstruction)", low=0.0),
+        Setting("urgency_cap", 1.0, "largest urgency; a late job has it too (reconstruction)", low=0.0, high=1e9),
         Setting(
             "late_urgency",
             "cap",

@@ -64,8 +64,8 @@ cdef class MocaRegulator(NativeRegulator):
 
     settings = (
         Setting("weight", "max-min", "who gives up how much: max-min, inverse (ours); published (Algorithm 2)", choices=WEIGHTS),
-        Setting("urgency_weight", 1.0, "of remaining time over slack in the score (assumed)", low=0.0),
-        Setting("urgency_cap", 1.0, "largest remaining time over slack; a late job has it too (assumed)", low=0.0),
+        Setting("urgency_weight", 1.0, "of remaining time over slack in the score (assumed)", low=0.0, high=1e6),
+        Setting("urgency_cap", 1.0, "largest remaining time over slack; a late job has it too (assumed)", low=0.0, high=1e6),
         Setting("min_share", 0.25, "part of its demand that a layer keeps at least", low=1e-3, high=1.0),
         Setting("clock_ghz", 1.0, "clock of the access counters", unit="GHz", low=1e-3, high=1e3),
     )

@@ -30,7 +30,7 @@ import numpy as np
 from rtsched.policies.roles import Setting
 from rtsched.problem import expected_after
 
-PRIORITY_OFFSET = Setting("priority_offset", 1.0, "added to a job's priority (reconstruction)", low=0.0)
+PRIORITY_OFFSET = Setting("priority_offset", 1.0, "added to a job's priority (reconstruction)", low=0.0, high=1e6)
 
 
 cdef struct Share:

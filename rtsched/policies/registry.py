@@ -316,7 +316,12 @@ def _remade(place: str, role: Any, changes: dict[str, Any]) -> Any:
         return type(role)(**{one.name: getattr(role, one.name) for one in role.settings} | changes)
     except InputError as error:
         raise InputError([f"{place}: {fault}" for fault in error.faults]) from None
-    except (AttributeError, TypeError, ValueError) as error:  # a class that does not keep the contract, or a rule between settings
+    except (
+        AttributeError,
+        OverflowError,
+        TypeError,
+        ValueError,
+    ) as error:  # a class that does not keep the contract, or a rule between settings
         raise InputError(f"{place}: {type(role).__name__} cannot be made with these settings: {error}") from error
 
 

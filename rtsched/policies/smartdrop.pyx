@@ -20,11 +20,12 @@ cdef int64_t LONG_AGO = INT64_MIN // 2  # a frame before all others
 cdef class SmartDrop(NativeDropper):
     """At each decision, drop the ready job that is expected to miss its deadline by most, if all of these hold.
 
-    1. MinToGo > Slack: even with each remaining layer on its fastest accelerator it would be late.
+    1. MinToGo > Slack: even with each remaining layer on its fastest accelerator it would be late. Of a job whose subnet is still to
+       be chosen, MinToGo is the largest one's; with `lightest` the lightest one's, as befits a policy that has a selector.
     2. Another job, ready or running, is expected to be late too.
     3. No task depends on it: it is the last of its chain.
-    4. Of the `window` frames of its task that end with this one, fewer than `max_drops` were dropped by this rule. So no `window`
-       frames in a row lose more.
+    4. Fewer than `max_drops` of its task's frames were dropped by this rule whose numbers are within `window` of this one's or larger. So
+       no `window` frames in a row lose more.
 
     The job with the largest MinToGo / Slack goes; jobs whose deadline has passed go before all others, the latest first. A job
     that has begun may be dropped between two layers; its energy is spent.
@@ -33,18 +34,20 @@ cdef class SmartDrop(NativeDropper):
     settings = (
         Setting("max_drops", 2, "frames of a task that may be dropped in a window (reconstruction)", low=1, high=1000),
         Setting("window", 10, "frames of a task in which drops are counted (reconstruction)", unit="frames", low=1, high=10**6),
+        Setting("lightest", False, "before its subnet is chosen, a job needs as much as the lightest (reconstruction)"),
     )
 
     cdef readonly int max_drops
     cdef readonly int64_t window
+    cdef readonly bint lightest
     cdef int64_t[:, ::1] dropped  # [task, i]: the largest frames that were dropped, ascending
 
     def __init__(self, **given):
         values = self.take(given)
-        self.max_drops, self.window = values["max_drops"], values["window"]
+        self.max_drops, self.window, self.lightest = values["max_drops"], values["window"], values["lightest"]
 
     cpdef object start(self, object problem):
-        cdef SmartDrop run = type(self)(max_drops=self.max_drops, window=self.window)
+        cdef SmartDrop run = type(self)(max_drops=self.max_drops, window=self.window, lightest=self.lightest)
         run.dropped = np.full((problem.n_tasks, self.max_drops), LONG_AGO, dtype=np.int64)
         return run
 
@@ -54,10 +57,10 @@ cdef class SmartDrop(NativeDropper):
         cdef int n_late = 0
         for row in range(s.n_ready):
             slot = s.ready[row]
-            if lateness_ns(s, &s.jobs[slot]) <= 0:
+            if s.now_ns + self.need_ns(s, &s.jobs[slot]) <= s.jobs[slot].deadline_ns:
                 continue
             n_late += 1
-            if self.may_drop(s, &s.jobs[slot]) and (worst < 0 or is_later(s, &s.jobs[slot], &s.jobs[worst])):
+            if self.may_drop(s, &s.jobs[slot]) and (worst < 0 or self.is_later(s, &s.jobs[slot], &s.jobs[worst])):
                 worst = slot
         if worst < 0 or (n_late == 1 and not is_any_running_late(s)):
             return 0
@@ -77,10 +80,28 @@ cdef class SmartDrop(NativeDropper):
             i += 1
         self.dropped[job.task, i] = job.frame
 
+    cdef int64_t need_ns(self, const State *s, const Job *job) noexcept nogil:
+        # MinToGo of a ready job.
+        cdef int model = s.t.task_model[job.task]
+        cdef int last = s.t.model_first_subnet[model + 1] - 1
+        if not self.lightest or job.subnet >= 0 or last == s.t.model_first_subnet[model]:
+            return togo(s, s.t.togo_min_ns, job.layer, 1)
+        return togo(s, s.t.togo_min_ns, s.t.block_first_layer[s.t.subnet_first_block[last]], 1)
 
-cdef inline int64_t lateness_ns(const State *s, const Job *job) noexcept nogil:
-    # Of a ready job, at least, as expected.
-    return s.now_ns + togo(s, s.t.togo_min_ns, job.layer, 1) - job.deadline_ns
+    cdef bint is_later(self, const State *s, const Job *job, const Job *other) noexcept nogil:
+        # Larger MinToGo / Slack; past deadlines first, the latest of them; then the smaller release, task and frame.
+        cdef int64_t slack = job.deadline_ns - s.now_ns, other_slack = other.deadline_ns - s.now_ns
+        cdef double rank, other_rank
+        if slack <= 0 or other_slack <= 0:
+            rank, other_rank = -<double>min(slack, 1), -<double>min(other_slack, 1)
+        else:
+            rank = <double>self.need_ns(s, job) / <double>slack
+            other_rank = <double>self.need_ns(s, other) / <double>other_slack
+        if rank != other_rank:
+            return rank > other_rank
+        if job.release_ns != other.release_ns:
+            return job.release_ns < other.release_ns
+        return job.task < other.task or (job.task == other.task and job.frame < other.frame)
 
 
 cdef bint is_any_running_late(const State *s) noexcept nogil:
@@ -91,19 +112,3 @@ cdef bint is_any_running_late(const State *s) noexcept nogil:
         if r.job != NO_JOB and s.now_ns + remaining_ns(s, r) + togo(s, s.t.after_min_ns, r.layer, r.n_tiles) > s.jobs[r.job].deadline_ns:
             return True
     return False
-
-
-cdef bint is_later(const State *s, const Job *job, const Job *other) noexcept nogil:
-    # Larger MinToGo / Slack; past deadlines first, the latest of them; then the smaller release, task and frame.
-    cdef int64_t slack = job.deadline_ns - s.now_ns, other_slack = other.deadline_ns - s.now_ns
-    cdef double rank, other_rank
-    if slack <= 0 or other_slack <= 0:
-        rank, other_rank = -<double>min(slack, 1), -<double>min(other_slack, 1)
-    else:
-        rank = <double>togo(s, s.t.togo_min_ns, job.layer, 1) / <double>slack
-        other_rank = <double>togo(s, s.t.togo_min_ns, other.layer, 1) / <double>other_slack
-    if rank != other_rank:
-        return rank > other_rank
-    if job.release_ns != other.release_ns:
-        return job.release_ns < other.release_ns
-    return job.task < other.task or (job.task == other.task and job.frame < other.frame)

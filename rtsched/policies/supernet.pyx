@@ -25,7 +25,13 @@ cdef class SupernetSwitch(NativeSelector):
     """
 
     settings = (
-        Setting("backlog_weight", 3.0, "part of its share of the other jobs' work that a subnet leaves room for (reconstruction)", low=0.0),
+        Setting(
+            "backlog_weight",
+            3.0,
+            "part of its share of the other jobs' work that a subnet leaves room for (reconstruction)",
+            low=0.0,
+            high=1e6,
+        ),
     )
 
     cdef readonly double backlog_weight

@@ -88,8 +88,8 @@ cdef class LayerBlocks(NativeMapper):
     """Earliest block deadline first, each block to the fewest tiles that meet it."""
 
     settings = (
-        Setting("layers", 20, "most layers of a block, and their number where there is a tile for every job (reconstruction)", low=1),
-        Setting("margin", 0.25, "part of its time by which a block may take longer and still be in time (reconstruction)", low=0.0),
+        Setting("layers", 20, "most layers of a block, as many where there is a tile for every job (reconstruction)", low=1, high=10**6),
+        Setting("margin", 0.25, "part of its time by which a block may take longer and be in time (reconstruction)", low=0.0, high=100.0),
     )
 
     cdef readonly int layers

@@ -249,6 +249,8 @@ class Store:
             raise InputError(f"{self.path}: cannot be used as a store of runs: {reason_of(error)}") from error
         except sqlite3.Error as error:
             raise InputError(f"{self.path}: {self._reason(error)}") from error
+        except json.JSONDecodeError as error:
+            raise InputError(f"{self.path}: is damaged (settings of a run: {error}); move it away to begin anew") from error
 
     def _reason(self, error: sqlite3.Error) -> str:
         # The low byte is the kind; the rest says more.
@@ -261,6 +263,8 @@ class Store:
             return f"is damaged ({error}); move it away to begin anew"
         if code == sqlite3.SQLITE_CANTOPEN:
             return "cannot be opened for writing; is its folder there, and may files be made in it?"
+        if code == sqlite3.SQLITE_ERROR:
+            return f"is damaged or no store of runs ({error}); move it away to begin anew"
         return f"cannot be used as a store of runs: {error}"
 
 

@@ -30,7 +30,7 @@ mappers = st.fixed_dictionaries(
         "starvation": st.sampled_from(["layer", "job"]),
     }
 )
-droppers = st.fixed_dictionaries({"max_drops": st.integers(1, 3), "window": st.integers(1, 5)})
+droppers = st.fixed_dictionaries({"max_drops": st.integers(1, 3), "window": st.integers(1, 5), "lightest": st.booleans()})
 selectors = st.fixed_dictionaries({"backlog_weight": st.sampled_from([0.0, 0.5, 1.0, 3.0])})
 
 

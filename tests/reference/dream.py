@@ -105,17 +105,17 @@ class MapScore(Mapper):
 
 
 class SmartDrop(Dropper):
-    def __init__(self, max_drops=2, window=10):
-        self.max_drops, self.window = max_drops, window
+    def __init__(self, max_drops=2, window=10, lightest=False):
+        self.max_drops, self.window, self.lightest = max_drops, window, lightest
 
     def start(self, problem):
-        run = type(self)(self.max_drops, self.window)
+        run = type(self)(self.max_drops, self.window, self.lightest)
         run.dropped = [[] for _ in range(problem.n_tasks)]
         return run
 
     def drop(self, state):
         p, running = state.problem, state.running
-        late = [row for row in range(state.n_ready) if state.togo_min_ns[row] > state.slack_ns[row]]
+        late = [row for row in range(state.n_ready) if self.need(state, row) > state.slack_ns[row]]
         n_late = len(late) + int((running.togo_min_ns > running.slack_ns).sum())
         candidates = [row for row in late if p.child_first[state.task[row]] == p.child_first[state.task[row] + 1]]
         candidates = [row for row in candidates if self.n_recent(state.task[row], state.frame[row]) < self.max_drops]
@@ -125,12 +125,19 @@ class SmartDrop(Dropper):
         self.dropped[state.task[row]].append(int(state.frame[row]))
         return [row]
 
+    def need(self, state, row):
+        p, model = state.problem, state.problem.task_model[state.task[row]]
+        last = p.model_first_subnet[model + 1] - 1
+        if not self.lightest or state.subnet[row] >= 0 or last == p.model_first_subnet[model]:
+            return int(state.togo_min_ns[row])
+        return int(p.togo_min_ns[p.block_first_layer[p.subnet_first_block[last]], 0])
+
     def n_recent(self, task, frame):
         return sum(other > frame - self.window for other in self.dropped[task])
 
     def rank(self, state, row):
         slack = int(state.slack_ns[row])
-        return (0, slack) if slack <= 0 else (1, -float(state.togo_min_ns[row]) / float(slack))
+        return (0, slack) if slack <= 0 else (1, -float(self.need(state, row)) / float(slack))
 
 
 class SupernetSwitch(Selector):

@@ -7,8 +7,9 @@ import pytest
 from builders import chain, once, platform_of, problem_of, rows_of
 
 from rtsched.compiler import compile_problem
-from rtsched.policies.dream import MapScore, SmartDrop, SupernetSwitch
-from rtsched.policies.roles import Policy
+from rtsched.errors import InputError
+from rtsched.policies.dream import MapScore, ScoreTuner, SmartDrop, SupernetSwitch
+from rtsched.policies.roles import Mapper, Policy
 from rtsched.run import run
 from rtsched.workload.layer import Measured
 from rtsched.workload.model import Block, Model, Subnet
@@ -64,6 +65,22 @@ def test_a_job_stays_where_its_activations_are():
     problem = replace(problem, costs=costs, dram_j_per_byte=1e-10)
     # A switch moves 10 bytes: 1 nJ, as much as a layer.
     assert run(problem, MapScore(), layers=True).layers["accelerator"].tolist() == [0, 0, 1, 1]
+
+
+def test_a_frame_that_a_lighter_subnet_would_save():
+    """MinToGo of the largest subnet is 90, of the lightest 20; 60 are left. z, the other one, is late in any case."""
+    subnets = tuple(Subnet(name=f"s{n}", blocks=(Block(layers=tuple(Measured(name=f"l{i}") for i in range(n))),)) for n in (3, 2))
+    model = Model(name="any", subnets=subnets)
+    rows = [{"model": f"any/s{n}", "layer": f"l{i}", "accelerator": "a0", "latency_ns": 10 * n * n // 3} for n in (3, 2) for i in range(n)]
+    rows += rows_of("z", [[50]])
+    tasks = (
+        Task(name="z", model=chain("z", 1), fps=1e6, deadline_ms=10e-6),
+        Task(name="x", model=model, fps=1e6, offset_ms=2e-6, deadline_ms=80e-6),
+    )
+    problem = compile_problem(Scenario(name="hand", tasks=tasks, duration_s=1e-6), platform_of(rows, (1,)))
+    policies = (Policy(MapScore(), SmartDrop(lightest=one), SupernetSwitch()) for one in (False, True))
+    dropped = [statuses(problem, policy).count(DROPPED) for policy in policies]
+    assert dropped == [1, 0]
 
 
 def crowd(x_deadline=60, y_deadline=70, **x_options):
@@ -144,3 +161,19 @@ def test_the_largest_subnet_that_fits(backlog, deadline, weight, subnet):
     assert outcome.jobs["start_ns"][0] == 10  # the most urgent one
     assert outcome.jobs["subnet"][0] == subnet
     assert np.isin(outcome.jobs["subnet"][1:], 0).all()
+
+
+class Three(Mapper):
+    def __init__(self):
+        self.parameters = np.zeros(3)
+
+    def start(self, problem):
+        return Three()
+
+    def score(self, state):
+        return np.zeros(state.n_ready)
+
+
+def test_a_tuner_of_two_parameters_says_so():
+    with pytest.raises(InputError, match="ScoreTuner tunes 2 parameters, the mapper has 3"):
+        run(problem_of([once("a", "a", 1, deadline_ns=5000)], {"a": [[3000]]}), Policy(Three(), tuner=ScoreTuner(window_s=1e-6)))
