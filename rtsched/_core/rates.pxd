@@ -19,7 +19,7 @@ cdef struct Rates:
 cdef int init(Rates *r, const State *s, bint is_kept) except -1 nogil
 cdef void release(Rates *r) noexcept nogil
 # After a sharing: a row for every running layer whose allocation or cap is another one, ascending by place. The regulator,
-# which may be None, is asked for its counter.
+# which may be None, is asked for the counters of layers that have a cap.
 cdef int add_changed(Rates *r, const State *s, NativeRegulator regulator) except -1 nogil
 # The layer at `place` ends at time_ns, or is cut there: its last row, where all is 0. None if it was never given anything.
 cdef int add_end(Rates *r, const State *s, int place, int64_t time_ns) except -1 nogil

@@ -63,7 +63,7 @@ cdef int add_changed(Rates *r, const State *s, NativeRegulator regulator) except
         row = new_row(r, s, layer, s.now_ns)
         row.demand_bytes_per_ns = layer.demand_bytes_per_ns
         row.allocation_bytes_per_ns, row.cap_bytes_per_ns = allocation, layer.cap_bytes_per_ns
-        if regulator is not None:
+        if regulator is not None and layer.cap_bytes_per_ns < INFINITY:
             regulator.counter(s, place, &row.window_cycles, &row.threshold)
     return 0
 

@@ -5,12 +5,11 @@ import math
 
 def add_changed(sim):
     """After a sharing: a row for every running layer whose allocation or cap is another one, by place."""
-    for place in sorted(sim.running):
-        r = sim.running[place]
+    for i, r in enumerate(sim.running_in_order()):
         given = (r.rate * r.demand, r.cap)
         if given != r.given:
             r.given = given
-            sim.rates.append((sim.now, r, r.demand, *given, *counter(sim.regulator, place)))
+            sim.rates.append((sim.now, r, r.demand, *given, *counter(sim.regulator, i, r.cap)))
 
 
 def add_end(sim, r, time):
@@ -19,6 +18,6 @@ def add_end(sim, r, time):
         sim.rates.append((time, r, 0.0, 0.0, math.inf, 0, 0))
 
 
-def counter(regulator, place):
-    """Window and threshold of the access counter that makes the cap of the layer at (accelerator, lowest tile)."""
-    return regulator.counter(place) if hasattr(regulator, "counter") else (0, 0)
+def counter(regulator, i, cap):
+    """Window and threshold of the access counters of the i-th running layer."""
+    return regulator.counters[i] if hasattr(regulator, "counters") and cap < math.inf else (0, 0)
