@@ -25,7 +25,7 @@ EPILOG = """\b
 Examples:
   rtsched bandwidth vr_gaming -P edf -o bandwidth.png
   rtsched bandwidth vr_gaming -P edf --from 100 --to 120 -o bandwidth.pdf
-  rtsched bandwidth moca_c -P fcfs --duration 0.1 -o rates.csv
+  rtsched bandwidth moca_c -P moca --duration 0.1 -o rates.csv
 
 docs/formats.md explains the CSV. Pictures need matplotlib: pip install 'rtsched[plot]'"""
 
