@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rtsched.metrics import Metrics
 
-__all__ = ["ENERGY_COMPONENTS", "JOB_DTYPE", "LAYER_DTYPE", "STATUSES", "Outcome"]
+__all__ = ["ENERGY_COMPONENTS", "JOB_DTYPE", "LAYER_DTYPE", "RATE_DTYPE", "STATUSES", "Outcome"]
 
 STATUSES = ("met", "late", "dropped", "unfinished", "suppressed")
 """How a job ended; its code in ``jobs["status"]`` is its index here."""
@@ -57,6 +57,20 @@ LAYER_DTYPE = np.dtype(
         ("switch_bytes", np.int64),
     ]
 )
+RATE_DTYPE = np.dtype(
+    [
+        ("time_ns", np.int64),
+        ("job", np.int64),
+        ("layer", np.int32),
+        ("accelerator", np.int32),
+        ("tiles", np.uint64),
+        ("demand_bytes_per_ns", np.float64),
+        ("allocation_bytes_per_ns", np.float64),
+        ("cap_bytes_per_ns", np.float64),
+        ("window_cycles", np.int32),
+        ("threshold", np.int32),
+    ]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +95,11 @@ class Outcome:
         its executed layers each on its most energy-hungry option, ``isolated_ns`` their time alone on the platform's reference.
     layers : ndarray of LAYER_DTYPE, shape (n_layers,), or None
         Executed layers by (job, start), when they were recorded. ``tiles`` is a bit mask; a finish of -1 was cut by the end.
+    rates : ndarray of RATE_DTYPE, shape (n_rates,), or None
+        What running layers were given of the DRAM, when it was recorded: a row per change, as docs/engine.md has it, ascending
+        by time, then ends before the rest, then by (accelerator, lowest tile). It holds until the layer's next row; in its
+        last one demand and allocation are 0 and there is no cap. A cap of inf is none. ``window_cycles`` and ``threshold``
+        (accesses in a window) are those of the access counter that makes the cap, 0 where there is none.
     task_energy_j : ndarray of float64, shape (n_tasks, 5)
         By `ENERGY_COMPONENTS`.
     busy_ns : ndarray of int64, shape (n_tiles,)
@@ -104,6 +123,7 @@ class Outcome:
     end_ns: int
     jobs: np.ndarray = field(repr=False)
     layers: np.ndarray | None = field(repr=False)
+    rates: np.ndarray | None = field(default=None, repr=False, kw_only=True)
     task_energy_j: np.ndarray = field(repr=False)
     busy_ns: np.ndarray = field(repr=False)
     idle_energy_j: np.ndarray = field(repr=False)

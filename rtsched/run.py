@@ -15,7 +15,7 @@ from rtsched._version import __version__
 from rtsched.compiler import compile_problem
 from rtsched.errors import FaultList, InputError, PolicyError
 from rtsched.inputs import load_inputs
-from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, Outcome
+from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, RATE_DTYPE, Outcome
 from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
 from rtsched.policies.registry import ROLES, configure, load_policy
@@ -52,6 +52,21 @@ LAYER_RECORD = np.dtype(
         ("uid", np.int32),
         ("layer", np.int32),
         ("accelerator", np.int32),
+        ("padding", np.int32),
+    ]
+)
+RATE_RECORD = np.dtype(
+    [
+        ("time_ns", np.int64),
+        ("tiles", np.uint64),
+        ("demand_bytes_per_ns", np.float64),
+        ("allocation_bytes_per_ns", np.float64),
+        ("cap_bytes_per_ns", np.float64),
+        ("uid", np.int32),
+        ("layer", np.int32),
+        ("accelerator", np.int32),
+        ("window_cycles", np.int32),
+        ("threshold", np.int32),
         ("padding", np.int32),
     ]
 )
@@ -112,6 +127,7 @@ def simulate(
     load: float | None = None,
     settings: Mapping[str, object] | None = None,
     layers: bool = False,
+    rates: bool = False,
 ) -> Outcome:
     """Simulate a scenario on a platform under a policy.
 
@@ -131,6 +147,8 @@ def simulate(
         As for `compile`; and of the policy's roles, such as ``{"mapper.alpha": 0.5}``.
     layers : bool
         Record every executed layer.
+    rates : bool
+        Record every change of what a running layer is given of the DRAM's bandwidth.
 
     Returns
     -------
@@ -153,7 +171,8 @@ def simulate(
         chosen = faults.of(configure, chosen, wanted.roles)
     faults.report()
     assert problem is not None
-    return run(problem, chosen, seed=seed, layers=layers, settings=wanted.given(duration_s=duration_s, load=load))
+    given = wanted.given(duration_s=duration_s, load=load)
+    return run(problem, chosen, seed=seed, layers=layers, rates=rates, settings=given)
 
 
 def run(
@@ -162,6 +181,7 @@ def run(
     *,
     seed: int = 0,
     layers: bool = False,
+    rates: bool = False,
     progress: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -172,7 +192,7 @@ def run(
     Parameters
     ----------
     problem : Problem
-    policy, seed, layers
+    policy, seed, layers, rates
         As for `simulate`.
     progress : callable, optional
         Called about every 10 ms with the simulated time and the latest possible end, both in ns.
@@ -197,7 +217,7 @@ def run(
     # Before anything runs: what a role changes in itself must not show.
     provenance = _provenance(problem, chosen, int(seed), settings or {})
     try:
-        engine = _engine(problem, chosen, int(seed), layers)
+        engine = _engine(problem, chosen, int(seed), keeps_layers=layers, keeps_rates=rates)
     except ContractError as error:
         raise PolicyError(f"policy {chosen.name!r}: {error}") from error
     try:
@@ -229,7 +249,7 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def _engine(problem: Problem, policy: Policy, seed: int, layers: bool) -> Engine:
+def _engine(problem: Problem, policy: Policy, seed: int, **kept: bool) -> Engine:
     """Start each role once, however many places it takes in the policy."""
     started: dict[int, Any] = {}
     states: dict[str, Any] = {}
@@ -240,7 +260,7 @@ def _engine(problem: Problem, policy: Policy, seed: int, layers: bool) -> Engine
         states[place] = None if role is None else started[id(role)]
     if policy.tuner is not None and states["mapper"] is policy.mapper and getattr(policy.mapper, "parameters", None) is not None:
         raise ContractError("a tuner changes the mapper's parameters, so the mapper's start must return an object of its own")
-    return Engine(problem, seed, **states, keeps_layers=layers)
+    return Engine(problem, seed, **states, **kept)
 
 
 def _drive(
@@ -277,6 +297,8 @@ def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Ou
             jobs[name] = records[name][order]
     jobs["job"] = np.arange(len(jobs))
     jobs["model"] = problem.task_model[jobs["task"]]
+    row = np.empty(len(records), dtype=np.int64)
+    row[records["uid"][order]] = np.arange(len(records))
     tile_owner = np.repeat(np.arange(problem.n_accelerators), problem.accelerator_tiles)
     idle_ns = np.bincount(tile_owner, found["end_ns"] - found["busy_ns"], problem.n_accelerators)
     return Outcome(
@@ -286,7 +308,8 @@ def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Ou
         is_complete=is_complete,
         end_ns=found["end_ns"],
         jobs=jobs,
-        layers=None if found["layers"] is None else _layers(found["layers"].view(LAYER_RECORD), records["uid"][order]),
+        layers=None if found["layers"] is None else _layers(found["layers"].view(LAYER_RECORD), row),
+        rates=None if found["rates"] is None else _with_jobs(found["rates"].view(RATE_RECORD), RATE_DTYPE, row),
         task_energy_j=found["task_energy_j"].reshape(problem.n_tasks, len(ENERGY_COMPONENTS)),
         busy_ns=found["busy_ns"],
         idle_energy_j=idle_ns * 1e-9 * problem.idle_power_w,
@@ -298,15 +321,18 @@ def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Ou
     )
 
 
-def _layers(records: np.ndarray, uids: np.ndarray) -> np.ndarray:
-    """Executed layers with the job's row for its uid, by (job, start)."""
-    row = np.empty(len(uids), dtype=np.int64)
-    row[uids] = np.arange(len(uids))
-    layers = np.empty(len(records), dtype=LAYER_DTYPE)
-    for name in ("layer", "accelerator", "tiles", "start_ns", "finish_ns", "switch_bytes"):
-        layers[name] = records[name]
-    layers["job"] = row[records["uid"]]
+def _layers(records: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Executed layers by (job, start)."""
+    layers = _with_jobs(records, LAYER_DTYPE, row)
     return layers[np.lexsort((layers["start_ns"], layers["job"]))]
+
+
+def _with_jobs(records: np.ndarray, dtype: np.dtype, row: np.ndarray) -> np.ndarray:
+    """The engine's records with the job's row for its uid."""
+    table = np.empty(len(records), dtype=dtype)
+    for name in dtype.names or ():
+        table[name] = row[records["uid"]] if name == "job" else records[name]
+    return table
 
 
 def _provenance(problem: Problem, policy: Policy, seed: int, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 from rtsched._files import open_regular
 from rtsched.cost.table import TableCost
 from rtsched.errors import InputError, reason_of
-from rtsched.integrity import ARRAYS, FLOAT, INT64, Shape, problem_faults, shape_fault
-from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, STATUSES, Outcome
+from rtsched.integrity import ARRAYS, FLOAT, HUGE, INT64, Shape, problem_faults, shape_fault
+from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, RATE_DTYPE, STATUSES, Outcome
 from rtsched.platform.platform import Platform
 from rtsched.problem import MAX_TIME_NS, Problem
 from rtsched.report import files
@@ -33,20 +33,23 @@ from rtsched.workload.scenario import Scenario
 __all__ = ["FORMAT", "load_outcome", "save_outcome"]
 
 FORMAT = "rtsched.saved/2"
-"""Name and version. The version grows whenever a member is added, removed or changes its meaning."""
+"""Name and version. The version grows whenever a member is removed or changes its meaning, or one is added that every file has."""
 
 HEADER, SCENARIO, PLATFORM = "header.json", "scenario.json", "platform.json"
 PROBLEM = "problem/"
-LAYERS = "layers"
 TABLES: Mapping[str, Shape] = {
     "jobs": Shape(JOB_DTYPE, ("jobs",)),
-    LAYERS: Shape(LAYER_DTYPE, ("executed layers",)),
+    "layers": Shape(LAYER_DTYPE, ("executed layers",)),
+    "rates": Shape(RATE_DTYPE, ("changes of rates",)),
     "task_energy_j": Shape(FLOAT, ("tasks", "components")),
     "task_switches": Shape(INT64, ("tasks",)),
     "task_migrations": Shape(INT64, ("tasks",)),
     "busy_ns": Shape(INT64, ("options",)),
     "idle_energy_j": Shape(FLOAT, ("accelerators",)),
 }
+ON_DEMAND = ("layers", "rates")
+"""Tables that are there only when they were recorded."""
+
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every member: the earliest that zip knows."""
 
@@ -172,10 +175,12 @@ def load_outcome(path: str | os.PathLike[str]) -> Outcome:
     problem = Problem(**dict(scalars), **arrays, scenario=scenario, platform=platform)
     members.refuse(PROBLEM, *problem_faults(problem))
     tables: dict[str, Any] = {
-        name: members.array(name, expected, sizes) for name, expected in TABLES.items() if name != LAYERS or members.has_layers
+        name: members.array(name, expected, sizes) for name, expected in TABLES.items() if name not in ON_DEMAND or members.has(name)
     }
     members.refuse("jobs.npy", *_job_faults(problem, tables["jobs"]))
-    members.refuse("layers.npy", *_layer_faults(problem, tables.get(LAYERS), len(tables["jobs"])))
+    for name in ON_DEMAND:
+        members.refuse(f"{name}.npy", *_layer_faults(problem, tables.get(name), len(tables["jobs"])))
+    members.refuse("rates.npy", *_rate_faults(tables.get("rates")))
     if tuple(task.name for task in scenario.tasks) != problem.task_names:
         members.refuse(SCENARIO, "its tasks must be those of the problem")
     if tuple(one.name for one in platform.accelerators) != problem.accelerator_names:
@@ -183,7 +188,7 @@ def load_outcome(path: str | os.PathLike[str]) -> Outcome:
     if problem.digest != header.problem_sha256:
         members.refuse(HEADER, f"problem_sha256 must be that of the problem, {problem.digest}, got {header.problem_sha256!r:.80}")
     rest = {name: value for name, value in dict(header).items() if name not in ("format", "problem", "problem_sha256")}
-    return Outcome(problem=problem, **{LAYERS: None, **tables}, **rest)
+    return Outcome(problem=problem, **{"layers": None, **tables}, **rest)
 
 
 def _job_faults(problem: Problem, jobs: np.ndarray) -> list[str]:
@@ -198,10 +203,24 @@ def _job_faults(problem: Problem, jobs: np.ndarray) -> list[str]:
 
 
 def _layer_faults(problem: Problem, layers: np.ndarray | None, n_jobs: int) -> list[str]:
+    """Indices that point nowhere, of executed layers or of their rates."""
     if layers is None:
         return []
     bounds = {"job": n_jobs, "layer": problem.n_layers, "accelerator": problem.n_accelerators}
     return [fault for name, bound in bounds.items() for fault in _outside(name, layers[name], bound)]
+
+
+def _rate_faults(rates: np.ndarray | None) -> list[str]:
+    """What a reader that draws or sums would trip over."""
+    if rates is None:
+        return []
+    faults = [] if (np.diff(rates["time_ns"]) >= 0).all() else ["time_ns: must ascend"]
+    for name, also in (("demand_bytes_per_ns", " and finite"), ("allocation_bytes_per_ns", " and finite"), ("cap_bytes_per_ns", "")):
+        wrong = rates[name][~((rates[name] >= 0) & (rates[name] <= (HUGE if also else np.inf)))]
+        faults += [f"{name}: must be at least 0{also}, got {wrong[0]}"] if len(wrong) else []
+    if (rates["tiles"] == 0).any():
+        faults.append("tiles: must not be empty")
+    return faults
 
 
 def _outside(name: str, codes: np.ndarray, bound: int) -> list[str]:
@@ -246,9 +265,8 @@ class _Members:
     def __init__(self, path: str, content: dict[str, bytes]) -> None:
         self.path, self.content = path, content
 
-    @property
-    def has_layers(self) -> bool:
-        return f"{LAYERS}.npy" in self.content
+    def has(self, table: str) -> bool:
+        return f"{table}.npy" in self.content
 
     def refuse(self, member: str, *faults: str) -> None:
         """Raise an InputError if there is a fault."""

@@ -1,7 +1,7 @@
 """The core's C-only pieces as Python objects, for the tests alone."""
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from rtsched._core cimport draws, heap, memory
 from rtsched._core.heap cimport Entry, Heap
@@ -17,7 +17,7 @@ from rtsched._core.roles cimport (
     add_row,
 )
 from rtsched._core.state cimport State, TableOwner
-from rtsched._core.types cimport NO_JOB, Running, Tables
+from rtsched._core.types cimport NO_JOB, Running, Tables, lowest_bit
 
 import numpy as np
 
@@ -199,6 +199,14 @@ cdef class HalfRegulator(NativeRegulator):
             demand = s.memory.running[s.running[i]].demand_bytes_per_ns
             caps[i] = 0.5 * demand if demand > 0.0 else 1.0
         return 0
+
+
+cdef class CountedRegulator(HalfRegulator):
+    """The same caps, from counters whose settings tell where they are."""
+
+    cdef void counter(self, const State *s, int place, int32_t *window, int32_t *threshold) noexcept nogil:
+        window[0] = 1000 + s.memory.running[place].accelerator
+        threshold[0] = 1 + lowest_bit(s.memory.running[place].tiles)
 
 
 cdef class ViolationTuner(NativeTuner):

@@ -4,6 +4,7 @@ from cython cimport final
 from libc.stdint cimport int64_t
 
 from rtsched._core.assign cimport Greedy
+from rtsched._core.rates cimport Rates
 from rtsched._core.record cimport Record
 from rtsched._core.releases cimport Release, Releases
 from rtsched._core.roles cimport (
@@ -22,6 +23,7 @@ from rtsched._core.state cimport State, TableOwner
 cdef class Engine:
     cdef State s
     cdef Record record
+    cdef Rates rates
     cdef Greedy greedy
     cdef Releases releases
     cdef DispatchList dispatches

@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from rtsched._core cimport assign, draws, execute, heap, memory, record, releases, state
+from rtsched._core cimport assign, draws, execute, heap, memory, rates, record, releases, state
 from rtsched._core.bridges cimport bridge_dropper, bridge_mapper, bridge_regulator, bridge_selector, bridge_tuner
 from rtsched._core.releases cimport Release
 from rtsched._core.roles cimport FORM_ASSIGN, FORM_KEY, NOTE_DISPATCH, NOTE_JOB_END, NOTE_LAYER_END, NOTE_RELEASE, Dispatch
@@ -43,13 +43,19 @@ cdef class Engine:
         What the roles' `start` returned; None for absent ones. Native objects or Python ones.
     keeps_layers : bool
         Record every executed layer.
+    keeps_rates : bool
+        Record every change of what a layer is given of the DRAM.
     """
 
-    def __cinit__(self, problem, seed, mapper, dropper=None, selector=None, regulator=None, tuner=None, bint keeps_layers=False):
+    def __cinit__(
+        self, problem, seed, mapper, dropper=None, selector=None, regulator=None, tuner=None,
+        bint keeps_layers=False, bint keeps_rates=False,
+    ):
         self.end_ns = -1
         self.tables = TableOwner(problem)
         state.init(&self.s, &self.tables.tables, seed)
         record.init(&self.record, &self.s, keeps_layers)
+        rates.init(&self.rates, &self.s, keeps_rates)
         assign.init(&self.greedy, &self.s)
         self.mapper = bridge_mapper(mapper, &self.s, self, problem)
         tiles = self.mapper.estimate_tiles
@@ -71,6 +77,7 @@ cdef class Engine:
     def __dealloc__(self):
         state.release(&self.s)
         record.release(&self.record)
+        rates.release(&self.rates)
         assign.release(&self.greedy)
         releases.release(&self.releases)
         free(self.dispatches.items)
@@ -119,11 +126,12 @@ cdef class Engine:
         return self.record.n_layers
 
     def results(self):
-        """Return a dictionary of arrays and numbers; `jobs` and `layers` are bytes of JobRecord and LayerRecord."""
+        """Return a dictionary of arrays and numbers; `jobs`, `layers` and `rates` are bytes of records."""
         cdef int i
         return {
             "jobs": record.job_bytes(&self.record),
             "layers": record.layer_bytes(&self.record) if self.record.keeps_layers else None,
+            "rates": rates.row_bytes(&self.rates),
             "task_energy_j": np.array([self.record.task_energy_j[i] for i in range(self.s.t.n_tasks * N_ENERGY)]),
             "busy_ns": np.array([self.record.busy_ns[i] for i in range(self.s.t.n_places)], dtype=np.int64),
             "served_bytes": self.record.served_bytes + self.record.partial_bytes,
@@ -202,6 +210,8 @@ cdef class Engine:
             if self.regulator is not None and self.s.memory.n_running > 0:
                 self.regulate()
             memory.rerate(&self.s.memory, self.s.now_ns)
+            if self.rates.is_kept:
+                rates.add_changed(&self.rates, &self.s, self.regulator)
             self.has_changed = self.is_window_end = False
         return 0
 
@@ -350,6 +360,8 @@ cdef class Engine:
         cdef int slot = r.job
         cdef Job *job = &self.s.jobs[slot]
         cdef int subnet = self.s.t.model_first_subnet[self.s.t.task_model[job.task]] + job.subnet
+        if self.rates.is_kept:
+            rates.add_end(&self.rates, &self.s, place, self.s.now_ns)
         memory.leave(&self.s.memory, place)
         self.has_changed = True
         self.record.served_bytes += r.bytes
@@ -448,6 +460,8 @@ cdef class Engine:
             record.add_busy(&self.record, &self.s, r, self.end_ns)
             if self.record.keeps_layers:
                 record.add_layer(&self.record, &self.s.jobs[r.job], r, -1)
+            if self.rates.is_kept:
+                rates.add_end(&self.rates, &self.s, self.s.running[i], self.end_ns)
         for task in range(self.s.t.n_tasks):
             while self.s.queue_head[task] >= 0:
                 self.end_job(self.s.queue_head[task], STATUS_UNFINISHED, -1)

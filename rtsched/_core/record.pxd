@@ -32,6 +32,9 @@ cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) excep
 cdef int add_layer(Record *r, const Job *job, const Running *layer, int64_t finish_ns) except -1 nogil
 cdef void add_busy(Record *r, const State *s, const Running *layer, int64_t until_ns) noexcept nogil
 cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil
+# Room for more items, of which there were capacity[0]; what `memory` points to moves.
+cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL nogil
+cdef object copied(const void *data, int64_t n_bytes)
 # The records as arrays of bytes, to be seen as structured ones.
 cdef object job_bytes(const Record *r)
 cdef object layer_bytes(const Record *r)

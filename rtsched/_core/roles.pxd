@@ -107,7 +107,8 @@ cdef class NativeRegulator(NativeRole):
     # Fill caps[i] (bytes per ns, > 0 or inf) for the layer s.memory.running[s.running[i]], i < s.memory.n_running; on entry
     # they hold inf.
     cdef int regulate(self, const State *s, double *caps) except -1 nogil
-    # How the access counters of the layer at a place are set; asked after `regulate`, when rates are recorded. 0: off.
+    # How the access counters of the layer at a place are set; asked after `regulate` of layers
+    # with a cap, when rates are recorded. 0: off.
     cdef void counter(self, const State *s, int place, int32_t *window, int32_t *threshold) noexcept nogil
 
 

@@ -199,3 +199,18 @@ cdef struct LayerRecord:
     int32_t layer
     int32_t accelerator
     int32_t padding
+
+
+cdef struct RateRecord:
+    # What a layer is given of the DRAM from time_ns on, kept on demand. The same fields as rtsched.run.RATE_RECORD.
+    int64_t time_ns
+    uint64_t tiles
+    double demand_bytes_per_ns
+    double allocation_bytes_per_ns  # served rate times demand
+    double cap_bytes_per_ns  # inf for none
+    int32_t uid
+    int32_t layer
+    int32_t accelerator
+    int32_t window_cycles  # of the access counter that makes the cap; 0: off
+    int32_t threshold  # accesses in a window
+    int32_t padding

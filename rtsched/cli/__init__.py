@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from rtsched._version import __version__
-from rtsched.cli import catalogue, check, compare, import_costs, importing, replay, reproduce, roofline, run, schema
+from rtsched.cli import bandwidth, catalogue, check, compare, import_costs, importing, replay, reproduce, roofline, run, schema
 from rtsched.cli._program import INTERRUPTED, Program, complain
 
 __all__ = ["app", "main"]
@@ -76,4 +76,5 @@ app.command(epilog=roofline.EPILOG)(roofline.roofline)
 importing.app.add_typer(import_costs.app)
 app.add_typer(importing.app, name="import")
 app.add_typer(reproduce.app, name="reproduce")
+app.command(epilog=bandwidth.EPILOG)(bandwidth.bandwidth)
 app.command(epilog=schema.EPILOG)(schema.schema)

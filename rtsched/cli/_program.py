@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -10,7 +11,7 @@ from typer.core import TyperGroup
 
 from rtsched.errors import InputError, PolicyError, reason_of
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "POLICY_FAILED", "Program", "complain"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "POLICY_FAILED", "Program", "complain", "failures_of"]
 
 MAX_MESSAGES = 20
 """The most faults that are printed; a thousand would push the first ones off the terminal."""
@@ -43,6 +44,19 @@ class Program(TyperGroup):
         except KeyboardInterrupt:
             complain(["interrupted"])
             raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def failures_of(policy: str) -> Iterator[None]:
+    """Turn what a Python role of the policy raises in a run into a `PolicyError` that tells where."""
+    from rtsched.report.failures import role_failure
+
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        if not (told := role_failure(error, policy)):
+            raise
+        raise PolicyError("\n".join(told)) from error
 
 
 def complain(messages: Sequence[str]) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from rtsched.cli._inputs import check_outputs
-from rtsched.cli._program import INTERRUPTED
-from rtsched.errors import FaultList, PolicyError
+from rtsched.cli._program import INTERRUPTED, failures_of
+from rtsched.errors import FaultList
 
 __all__ = ["EPILOG", "replay"]
 
@@ -52,7 +52,6 @@ def replay(
     from rtsched.recorded.replay import finish_lines, load_recording, replay_policy, run_recording
     from rtsched.report import export, files
     from rtsched.report.console import console, progress, simulated_time
-    from rtsched.report.failures import role_failure
     from rtsched.report.terminal import summary
     from rtsched.run import Interrupted
 
@@ -76,15 +75,11 @@ def replay(
     assert found is not None
     shown_on = console(is_error=True)
     status = 0
-    with progress(shown_on, simulated_time) as report:
+    with progress(shown_on, simulated_time) as report, failures_of(found[0].name):
         try:
             outcome = run_recording(recording, *found, layers=save is not None, progress=report)
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
-        except (Exception, SystemExit) as error:
-            if not (told := role_failure(error, found[0].name)):
-                raise
-            raise PolicyError("\n".join(told)) from error
     if json is not None:
         files.write(json, [export.to_json(outcome)])
     if output is not None:

@@ -15,8 +15,8 @@ from rtsched.cli._inputs import (
     Workload,
     check_outputs,
 )
-from rtsched.cli._program import INTERRUPTED
-from rtsched.errors import FaultList, PolicyError
+from rtsched.cli._program import INTERRUPTED, failures_of
+from rtsched.errors import FaultList
 
 __all__ = ["EPILOG", "run"]
 
@@ -55,7 +55,6 @@ def run(
     """
     from rtsched.report import export, files
     from rtsched.report.console import console, progress, simulated_time
-    from rtsched.report.failures import role_failure
     from rtsched.report.terminal import summary
     from rtsched.run import Interrupted, check_seed
     from rtsched.run import run as simulate
@@ -71,15 +70,11 @@ def run(
     assert chosen is not None
     shown_on = console(is_error=True)
     status = 0
-    with progress(shown_on, simulated_time) as report:
+    with progress(shown_on, simulated_time) as report, failures_of(chosen.name):
         try:
             outcome = simulate(workload.compiled, chosen, seed=seed, layers=save is not None, progress=report, settings=workload.settings)
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
-        except (Exception, SystemExit) as error:
-            if not (told := role_failure(error, chosen.name)):
-                raise
-            raise PolicyError("\n".join(told)) from error
     if json is not None:
         files.write(json, [export.to_json(outcome)])
     if csv is not None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rtsched.metrics import SCALARS
 from rtsched.study.intervals import CONFIDENCE
@@ -20,7 +22,17 @@ if TYPE_CHECKING:
     from rtsched.study.compare import Comparison
     from rtsched.study.intervals import Estimates
 
-__all__ = ["COMPARISON_FORMAT", "FORMAT", "comparison_to_csv", "comparison_to_dict", "comparison_to_json", "to_csv", "to_dict", "to_json"]
+__all__ = [
+    "COMPARISON_FORMAT",
+    "FORMAT",
+    "comparison_to_csv",
+    "comparison_to_dict",
+    "comparison_to_json",
+    "csv_chunks",
+    "to_csv",
+    "to_dict",
+    "to_json",
+]
 
 FORMAT = "rtsched.outcome/1"
 """Name and version of the JSON format. The version grows when a field is removed or changes its meaning, not when one is added."""
@@ -163,11 +175,9 @@ def comparison_to_csv(found: Comparison) -> Iterator[str]:
     str
         Whole lines; the first one names the columns, which are those of `rtsched.study.compare.Comparison.columns`.
     """
-    columns = {name: column.tolist() for name, column in found.columns().items()}
-    columns["value"] = [_number(value) for value in columns["value"]]
-    yield _lines([tuple(columns)])
-    for first in range(0, len(columns["value"]), CHUNK_ROWS):
-        yield _lines(zip(*(column[first : first + CHUNK_ROWS] for column in columns.values()), strict=True))
+    columns = found.columns()
+    columns["value"] = np.array([_number(value) for value in columns["value"].tolist()], dtype=object)
+    yield from csv_chunks(columns)
 
 
 def to_csv(outcome: Outcome) -> Iterator[str]:
@@ -182,9 +192,24 @@ def to_csv(outcome: Outcome) -> Iterator[str]:
     str
         Whole lines; the first one names the columns, which are those of `rtsched.outcome.Outcome.columns`.
     """
-    columns = outcome.columns()
+    yield from csv_chunks(outcome.columns())
+
+
+def csv_chunks(columns: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Yield columns as CSV, some thousand lines at a time.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (n,)
+        At least one. None is an empty cell.
+
+    Yields
+    ------
+    str
+        Whole lines; the first one names the columns.
+    """
     yield _lines([tuple(columns)])
-    for first in range(0, len(outcome.jobs), CHUNK_ROWS):
+    for first in range(0, len(next(iter(columns.values()))), CHUNK_ROWS):
         # NumPy's own numbers would take a third longer to write.
         chunk = [column[first : first + CHUNK_ROWS].tolist() for column in columns.values()]
         yield _lines(zip(*chunk, strict=True))

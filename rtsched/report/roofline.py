@@ -17,7 +17,7 @@ from rtsched.layer_costs import LayerCosts
 from rtsched.report.layers import BOUND_NAMES
 from rtsched.report.text import digits
 
-__all__ = ["SUFFIXES", "draw_rooflines", "suffix_of"]
+__all__ = ["SETTINGS", "SUFFIXES", "UNDATED", "draw_rooflines", "label", "matplotlib_parts", "suffix_of"]
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -51,8 +51,8 @@ UNDATED: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf"
 """Metadata that leave the date out: the same inputs give the same bytes."""
 
 
-def suffix_of(path: str) -> str:
-    """Return which of `SUFFIXES` a file has.
+def suffix_of(path: str, known: Sequence[str] = SUFFIXES) -> str:
+    """Return which of the known suffixes a file has.
 
     Raises
     ------
@@ -60,9 +60,25 @@ def suffix_of(path: str) -> str:
         None of them.
     """
     suffix = PurePath(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise InputError(f"{path}: must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    if suffix not in known:
+        raise InputError(f"{path}: must end in {', '.join(known[:-1])} or {known[-1]}")
     return suffix
+
+
+def matplotlib_parts() -> tuple[Any, Any]:
+    """Import what draws: ``rc_context`` and ``Figure``.
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        Matplotlib is not installed.
+    """
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("pictures need matplotlib: pip install 'rtsched[plot]'") from None
+    return rc_context, Figure
 
 
 def draw_rooflines(costs: Sequence[LayerCosts], suffix: str) -> bytes:
@@ -93,18 +109,14 @@ def draw_rooflines(costs: Sequence[LayerCosts], suffix: str) -> bytes:
     .. [1] Williams, Waterman and Patterson, "Roofline: An Insightful Visual Performance Model for Multicore
        Architectures", CACM 2009.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("pictures need matplotlib: pip install 'rtsched[plot]'") from None
+    rc_context, figure_class = matplotlib_parts()
     panels = _panels(costs)
     if not any(_is_drawn(one).any() for one, _ in panels):
         raise InputError(f"model {costs[0].model!r}: no layer that runs there has multiply-accumulates to draw")
     columns = 2 if len(panels) == 4 else min(len(panels), MAX_COLUMNS)
     rows = -(-len(panels) // columns)
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(PANEL_INCHES[0] * columns, PANEL_INCHES[1] * rows + 0.3), layout="constrained")
+    with rc_context(SETTINGS):
+        figure = figure_class(figsize=(PANEL_INCHES[0] * columns, PANEL_INCHES[1] * rows + 0.3), layout="constrained")
         axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         x, y = _limits([one for one, _ in panels])
         for place, (ax, (one, names)) in enumerate(zip(axes.flat, panels, strict=False)):
@@ -190,7 +202,7 @@ def _name_dots(ax: Any, at: tuple[np.ndarray, np.ndarray], share: np.ndarray, na
     taken = [np.array([[AXES_INCHES[0] / 2, AXES_INCHES[1] - 0.25], AXES_INCHES])]  # the roof's figures stand there
     for dots in sorted(places.values(), key=lambda dots: -share[dots].sum())[:N_NAMED]:
         first = dots[0]
-        text = _label(names[first]) + (f" +{len(dots) - 1}" if len(dots) > 1 else "")
+        text = label(names[first]) + (f" +{len(dots) - 1}" if len(dots) > 1 else "")
         box = _free_box(LETTER_INCHES * len(text), (inches[0][first], inches[1][first]), taken, np.stack(inches, axis=1))
         if box is not None:
             taken.append(box)
@@ -212,7 +224,7 @@ def _free_box(width: float, at: tuple[float, float], taken: list[np.ndarray], do
     return None
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
     """The end of a name, as text that is not read as a formula."""
     shown = name if name.isprintable() else repr(name)[1:-1]
     return (shown if len(shown) <= 24 else "…" + shown[-23:]).replace("$", r"\$")
@@ -239,4 +251,4 @@ def _legend(figure: Any, costs: Sequence[LayerCosts]) -> None:
 
 def _heading(one: LayerCosts) -> str:
     subnet = "" if one.subnet == one.model else f", {one.subnet}"
-    return _label(one.model) + subnet.replace("$", r"\$") + f" on {_label(one.platform)}"
+    return label(one.model) + subnet.replace("$", r"\$") + f" on {label(one.platform)}"

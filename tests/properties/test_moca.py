@@ -39,14 +39,14 @@ schedulers = st.fixed_dictionaries({"mix": st.booleans(), "memory_share": st.sam
 def test_roles_equal_their_twins(problem, queue, scheduler, regulator, seed):
     native = Policy(MocaScheduler(**queue, **scheduler), regulator=MocaRegulator(**regulator))
     twin = Policy(roles.MocaScheduler(**queue, **scheduler), regulator=twins.MocaRegulator(**regulator))
-    assert_equal_runs(run(problem, native, seed=seed, layers=True), run_reference(problem, twin, seed))
+    assert_equal_runs(run(problem, native, seed=seed, layers=True, rates=True), run_reference(problem, twin, seed))
 
 
 @given(problems(), queues, regulators, seeds)
 def test_queues_of_the_static_partition_equal_their_twins(problem, queue, regulator, seed):
     native = Policy(StaticPartition(**queue), regulator=MocaRegulator(**regulator))
     twin = Policy(roles.StaticPartition(**queue), regulator=twins.MocaRegulator(**regulator))
-    assert_equal_runs(run(problem, native, seed=seed, layers=True), run_reference(problem, twin, seed))
+    assert_equal_runs(run(problem, native, seed=seed, layers=True, rates=True), run_reference(problem, twin, seed))
 
 
 # ---- allocations

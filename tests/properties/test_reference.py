@@ -15,7 +15,7 @@ from rtsched.testing import check_outcome
 
 @given(problems(), policies(), seeds)
 def test_all_roles(problem, policy, seed):
-    assert_equal_runs(run(problem, policy, seed=seed, layers=True), run_reference(problem, policy, seed))
+    assert_equal_runs(run(problem, policy, seed=seed, layers=True, rates=True), run_reference(problem, policy, seed))
 
 
 VARIANTS = [
@@ -47,14 +47,14 @@ def test_native_policies(name, given_settings, problem, seed):
 def test_replays(problem, seed, name):
     """Recorded times and sparsity; requests that come in between layers, some at the instant of an end."""
     twin = Policy(mapper=roles.TWINS[name]())
-    outcome = run(problem, name, seed=seed, layers=True)
+    outcome = run(problem, name, seed=seed, layers=True, rates=True)
     assert_equal_runs(outcome, run_reference(problem, twin, seed))
     check_outcome(outcome)
 
 
 @given(problem=requests(), policy=policies(), seed=seeds)
 def test_replays_with_all_roles(problem, policy, seed):
-    assert_equal_runs(run(problem, policy, seed=seed, layers=True), run_reference(problem, policy, seed))
+    assert_equal_runs(run(problem, policy, seed=seed, layers=True, rates=True), run_reference(problem, policy, seed))
 
 
 @given(problems(), seeds)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from reference.engine import Simulator
-from rtsched.outcome import JOB_DTYPE, LAYER_DTYPE
+from rtsched.outcome import JOB_DTYPE, LAYER_DTYPE, RATE_DTYPE
 
 
 def job_table(sim):
@@ -28,11 +28,18 @@ def layer_table(sim):
     return table[np.lexsort((table["start_ns"], table["job"]))]
 
 
+def rate_table(sim):
+    rows = [(time, r.job.row, r.layer, r.accelerator, sum(1 << tile for tile in r.tiles), *given) for time, r, *given in sim.rates]
+    return np.array(rows, dtype=RATE_DTYPE)
+
+
 def assert_equal_runs(outcome, sim):
     """Every array and every sum of both simulators, to the last bit."""
     np.testing.assert_array_equal(outcome.jobs, job_table(sim))
     if outcome.layers is not None:
         np.testing.assert_array_equal(outcome.layers, layer_table(sim))
+    if outcome.rates is not None:
+        np.testing.assert_array_equal(outcome.rates, rate_table(sim))
     np.testing.assert_array_equal(outcome.task_energy_j, sim.task_energy)
     np.testing.assert_array_equal(outcome.busy_ns, np.concatenate([np.array(one, dtype=np.int64) for one in sim.busy]))
     assert outcome.end_ns == sim.end

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from reference import draws
+from reference import draws, rates
 from reference.mapping import assign
 from reference.view import View
 
@@ -66,7 +66,7 @@ class Simulator:
         self.next_window = self.tuner.window_ns if self.tuner else NEVER
         self.window_start = 0
         self.clear_window()
-        self.jobs, self.layers = [], []
+        self.jobs, self.layers, self.rates = [], [], []
         self.task_energy = np.zeros((n, 5))
         self.busy = [[0] * int(t) for t in problem.accelerator_tiles]
         self.served_bytes, self.partial_bytes = 0, 0.0
@@ -188,6 +188,7 @@ class Simulator:
                 for r, cap in zip(self.running_in_order(), caps, strict=True):
                     r.cap = float(cap)
             self.rerate()
+            rates.add_changed(self)
         self.has_changed = self.is_window_end = False
 
     # ---- running layers
@@ -234,6 +235,7 @@ class Simulator:
         r.demand, r.l2_demand = r.bytes / t, int(cost["l2_bytes"]) / t
         r.estimate, r.estimated_demand = estimate, r.bytes / estimate
         r.remaining, r.rate, r.since, r.finish, r.cap = float(t), 0.0, self.now, NEVER, INF
+        r.given = None  # allocation and cap in its last row
         self.running[accelerator, tiles[0]] = r
         self.has_changed = True
         self.charge(job, cost, switch_bytes)
@@ -308,6 +310,7 @@ class Simulator:
         for tile in r.tiles:
             self.busy[r.accelerator][tile] += self.now - r.start
         self.layers.append((job, r.layer, r.start, self.now, r.accelerator, r.tiles, r.switch_bytes))
+        rates.add_end(self, r, self.now)
         job.last_end, job.last_layer = self.now, r.layer
         subnet = int(self.problem.model_first_subnet[self.problem.task_model[job.task]]) + job.subnet
         job.layer = draws.next_layer(self.problem, self.seed, job.task, job.frame, subnet, r.layer)
@@ -381,6 +384,7 @@ class Simulator:
             for tile in r.tiles:
                 self.busy[r.accelerator][tile] += self.end - r.start
             self.layers.append((r.job, r.layer, r.start, -1, r.accelerator, r.tiles, r.switch_bytes))
+            rates.add_end(self, r, self.end)
         for job in live:
             self.end_job(job, UNFINISHED, -1)
         return self

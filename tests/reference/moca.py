@@ -13,10 +13,12 @@ class MocaRegulator(Regulator):
     def __init__(self, weight="max-min", urgency_weight=1.0, urgency_cap=1.0, min_share=0.25, clock_ghz=1.0):
         self.weight, self.urgency_weight, self.urgency_cap = weight, urgency_weight, urgency_cap
         self.min_share, self.clock_ghz = min_share, clock_ghz
+        self.kept = {}  # the counters of running layers
 
     def regulate(self, state):
         running, p = state.running, state.problem
-        self.counters = [(0, 0)] * running.n
+        layers = list(zip(running.task.tolist(), running.frame.tolist(), running.layer.tolist(), strict=True))
+        self.counters = [self.kept.get(one, (0, 0)) for one in layers]
         demand = running.demand_bytes_per_ns
         asking = [i for i in range(running.n) if demand[i] > 0]
         bandwidth = p.peak_bytes_per_ns * float(p.efficiency[min(max(len(asking), 1), len(p.efficiency)) - 1])
@@ -31,6 +33,7 @@ class MocaRegulator(Regulator):
             for i, one in zip(asking, self.shares(demands, scores, bandwidth, overflow), strict=True):
                 if self.weight != "published" or running.start_ns[i] == state.now_ns:
                     caps[i] = self.counted(state, i, one)
+        self.kept = dict(zip(layers, self.counters, strict=True))
         return caps
 
     def score(self, state, i):

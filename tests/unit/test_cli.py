@@ -27,6 +27,7 @@ def test_without_a_command_there_is_help(arguments):
         "list",
         "show",
         "roofline",
+        "bandwidth",
         "schema",
         "import",
         "reproduce",
@@ -43,6 +44,7 @@ def test_without_a_command_there_is_help(arguments):
         ("list",),
         ("show",),
         ("roofline",),
+        ("bandwidth",),
         ("schema",),
         ("import",),
         ("import", "onnx"),
@@ -62,11 +64,11 @@ def test_help_of_commands_fits_a_terminal(command):
 def test_examples_of_the_help_are_accepted(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(MINE)
-    text = "".join(invoke(*command, "--help").stdout for command in [(), ("run",), ("compare",), ("show",)])
-    examples = re.findall(r"^    rtsched ((?:run|compare) vr_gaming[^|\n]*|list .*|show [\w.:]+)$", text, flags=re.MULTILINE)
-    assert len(examples) == 14
+    text = "".join(invoke(*command, "--help").stdout for command in [(), ("run",), ("compare",), ("show",), ("bandwidth",)])
+    examples = re.findall(r"^    rtsched ((?:run|compare|bandwidth) vr_gaming[^|\n]*|list .*|show [\w.:]+)$", text, flags=re.MULTILINE)
+    assert len(examples) == 16
     for arguments in map(str.split, examples):
-        result = invoke(*arguments, *(["--duration", "0.05"] if arguments[0] in ("run", "compare") else []))
+        result = invoke(*arguments, *(["--duration", "0.15"] if arguments[0] in ("run", "compare", "bandwidth") else []))
         assert result.exit_code == 0, arguments
 
 

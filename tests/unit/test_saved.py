@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def assert_equal(one, other):
-    for name in ("jobs", "layers", "task_energy_j", "busy_ns", "idle_energy_j"):
+    for name in ("jobs", "layers", "rates", "task_energy_j", "busy_ns", "idle_energy_j"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     for name in ("policy", "seed", "is_complete", "end_ns", "served_bytes", "n_layers", "provenance"):
         assert getattr(one, name) == getattr(other, name)
@@ -38,20 +38,20 @@ def assert_equal(one, other):
     assert one.metrics.to_dict() == other.metrics.to_dict()
 
 
-@given(problems(), policies(), seeds, st.booleans())
-def test_what_goes_in_comes_out(tmp_path_factory, problem, policy, seed, layers):
-    outcome, path = run(problem, policy, seed=seed, layers=layers), tmp_path_factory.getbasetemp() / "any.npz"
+@given(problems(), policies(), seeds, st.booleans(), st.booleans())
+def test_what_goes_in_comes_out(tmp_path_factory, problem, policy, seed, layers, rates):
+    outcome, path = run(problem, policy, seed=seed, layers=layers, rates=rates), tmp_path_factory.getbasetemp() / "any.npz"
     outcome.save(path)
     found = rtsched.load_outcome(path)
     assert_equal(found, outcome)
     assert found.problem.scenario == problem.scenario
     assert found.problem.platform == problem.platform
-    assert_equal(run(found.problem, policy, seed=seed, layers=layers), outcome)
+    assert_equal(run(found.problem, policy, seed=seed, layers=layers, rates=rates), outcome)
 
 
 @pytest.fixture(scope="module")
 def outcome():
-    return rtsched.simulate("vr_gaming", policy="edf", duration_s=0.2, layers=True)
+    return rtsched.simulate("vr_gaming", policy="edf", duration_s=0.2, layers=True, rates=True)
 
 
 def test_settings_come_back(tmp_path):
@@ -189,9 +189,10 @@ def test_missing_members(members, tmp_path, missing):
     assert refusal(path) == f"{missing}: the file must have this member"
 
 
-def test_layers_may_be_missing(members, tmp_path):
-    path = packed(tmp_path / "a.npz", {name: data for name, data in members.items() if name != "layers.npy"})
-    assert rtsched.load_outcome(path).layers is None
+@pytest.mark.parametrize("table", saved.ON_DEMAND)
+def test_what_was_not_recorded_may_be_missing(members, tmp_path, table):
+    path = packed(tmp_path / "a.npz", {name: data for name, data in members.items() if name != f"{table}.npy"})
+    assert getattr(rtsched.load_outcome(path), table) is None
 
 
 def test_unknown_and_repeated_members(members, tmp_path):
@@ -340,12 +341,31 @@ def test_costs_beyond_the_clock(members, outcome, tmp_path):
         ("jobs", "model", 1),
         ("layers", "job", -1),
         ("layers", "layer", 10**6),
+        ("rates", "job", 10**9),
+        ("rates", "layer", -1),
+        ("rates", "accelerator", 3),
     ],
 )
 def test_indices_that_point_nowhere(members, outcome, tmp_path, table, field, value):
     rows = getattr(outcome, table).copy()
     rows[field][0] = value
     assert refusal(packed(tmp_path / "a.npz", {**members, f"{table}.npy": npy(rows)})).startswith(f"{table}.npy: {field}: must be ")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("time_ns", 2**62, "time_ns: must ascend"),
+        ("tiles", 0, "tiles: must not be empty"),
+        ("demand_bytes_per_ns", np.inf, "demand_bytes_per_ns: must be at least 0 and finite, got inf"),
+        ("allocation_bytes_per_ns", np.nan, "allocation_bytes_per_ns: must be at least 0 and finite, got nan"),
+        ("cap_bytes_per_ns", -1.0, "cap_bytes_per_ns: must be at least 0, got -1.0"),
+    ],
+)
+def test_rates_that_cannot_be_drawn(members, outcome, tmp_path, field, value, fault):
+    rows = outcome.rates.copy()
+    rows[field][0] = value
+    assert refusal(packed(tmp_path / "a.npz", {**members, "rates.npy": npy(rows)})) == f"rates.npy: {fault}"
 
 
 def test_a_problem_of_another_run(members, outcome, tmp_path):

@@ -1,0 +1,79 @@
+"""Rows of changed allocations and caps, in a growing array."""
+
+from libc.math cimport INFINITY
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from rtsched._core cimport record
+from rtsched._core.types cimport RateRecord, Running
+
+cdef enum:
+    NOT_GIVEN = -1  # no allocation is negative
+
+
+cdef int init(Rates *r, const State *s, bint is_kept) except -1 nogil:
+    cdef int place
+    memset(r, 0, sizeof(Rates))
+    r.is_kept = is_kept
+    if not is_kept:
+        return 0
+    r.allocation = <double *>calloc(2 * s.t.n_places, sizeof(double))
+    if r.allocation == NULL:
+        with gil:
+            raise MemoryError(f"no memory for the rates of {s.t.n_places} tiles")
+    r.cap = r.allocation + s.t.n_places
+    for place in range(s.t.n_places):
+        r.allocation[place] = NOT_GIVEN
+    return 0
+
+
+cdef void release(Rates *r) noexcept nogil:
+    free(r.rows)
+    free(r.allocation)
+    memset(r, 0, sizeof(Rates))
+
+
+cdef RateRecord *new_row(Rates *r, const State *s, const Running *layer, int64_t time_ns) except NULL nogil:
+    # A row of a layer that has and is given nothing.
+    cdef RateRecord *row
+    if r.n_rows == r.capacity:
+        r.rows = <RateRecord *>record.grown(r.rows, &r.capacity, sizeof(RateRecord))
+    row = &r.rows[r.n_rows]
+    r.n_rows += 1
+    memset(row, 0, sizeof(RateRecord))
+    row.time_ns, row.tiles, row.cap_bytes_per_ns = time_ns, layer.tiles, INFINITY
+    row.uid, row.layer, row.accelerator = s.jobs[layer.job].uid, layer.layer, layer.accelerator
+    return row
+
+
+cdef int add_changed(Rates *r, const State *s, NativeRegulator regulator) except -1 nogil:
+    cdef int place
+    cdef double allocation
+    cdef const Running *layer
+    cdef RateRecord *row
+    for place in range(s.t.n_places):
+        layer = &s.memory.running[place]
+        if layer.job < 0:
+            continue
+        allocation = layer.rate * layer.demand_bytes_per_ns
+        if allocation == r.allocation[place] and layer.cap_bytes_per_ns == r.cap[place]:
+            continue
+        r.allocation[place], r.cap[place] = allocation, layer.cap_bytes_per_ns
+        row = new_row(r, s, layer, s.now_ns)
+        row.demand_bytes_per_ns = layer.demand_bytes_per_ns
+        row.allocation_bytes_per_ns, row.cap_bytes_per_ns = allocation, layer.cap_bytes_per_ns
+        if regulator is not None and layer.cap_bytes_per_ns < INFINITY:
+            regulator.counter(s, place, &row.window_cycles, &row.threshold)
+    return 0
+
+
+cdef int add_end(Rates *r, const State *s, int place, int64_t time_ns) except -1 nogil:
+    if r.allocation[place] != NOT_GIVEN:
+        r.allocation[place] = NOT_GIVEN
+        new_row(r, s, &s.memory.running[place], time_ns)
+    return 0
+
+
+cdef object row_bytes(const Rates *r):
+    return record.copied(r.rows, r.n_rows * sizeof(RateRecord)) if r.is_kept else None
