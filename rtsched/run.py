@@ -14,7 +14,7 @@ from rtsched._core.roles import ContractError
 from rtsched._version import __version__
 from rtsched.compiler import compile_problem
 from rtsched.errors import FaultList, InputError, PolicyError
-from rtsched.inputs import load_inputs
+from rtsched.inputs import load_inputs, scenario_place
 from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, Outcome
 from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
@@ -99,7 +99,8 @@ def compile(  # noqa: A001
     InputError
         Every fault of the inputs at once.
     """
-    return compile_problem(*load_inputs(scenario, platform, duration_s=duration_s, load=load, settings=settings))
+    inputs = load_inputs(scenario, platform, duration_s=duration_s, load=load, settings=settings)
+    return compile_problem(*inputs, place=scenario_place(scenario, settings))
 
 
 def simulate(
