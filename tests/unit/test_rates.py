@@ -107,6 +107,14 @@ def test_jobs_of_given_rates_count_too():
     assert compile_problem(Scenario(name="s", tasks=tasks, jobs=100), PLATFORM).duration_ns == 2_500_000_000
 
 
+def test_duration_in_place_of_jobs():
+    assert rtsched.compile("moca_a", duration_s=0.5).duration_ns == 500_000_000
+    settings = {"scenario.capacity.groups": 8, "scenario.jobs": 100, "scenario.tasks.squeezenet.weight": 60}
+    usual, changed = rtsched.compile("moca_a"), rtsched.compile("moca_a", settings=settings)
+    assert changed.task_rate_hz[0] / changed.task_rate_hz[2] == pytest.approx(2 * usual.task_rate_hz[0] / usual.task_rate_hz[2])
+    assert changed.duration_ns * changed.task_rate_hz.sum() == pytest.approx(100e9)
+
+
 def test_groups_larger_than_any_accelerator():
     expected = "capacity.tiles: must be at most 2, the tiles of the largest accelerator of platform 'hand', got 3"
     assert faults_of(scenario_of(tiles=3)) == [expected]
@@ -163,3 +171,12 @@ def test_faults_of_files_have_their_line_and_those_of_settings_their_name(tmp_pa
             rtsched.compile("in.yaml", settings=settings)
         assert caught.value.faults == (f"settings[{next(iter(settings))!r}]: {inside}{limit} 3",)
     assert rtsched.compile("in.yaml", settings={"scenario.capacity.tiles": 1}).task_rate_hz[0] > 0
+
+
+def test_outcomes_keep_the_weights(tmp_path):
+    outcome = rtsched.simulate("moca_a", policy="edf", duration_s=0.02)
+    outcome.save(tmp_path / "run.npz")
+    again = rtsched.load_outcome(tmp_path / "run.npz").problem
+    assert again.scenario == outcome.problem.scenario
+    assert again.scenario.capacity == Capacity(groups=4, tiles=2)
+    assert compile_problem(again.scenario, again.platform).digest == outcome.problem.digest == again.digest
