@@ -4,8 +4,7 @@
 
     python benchmarks/moca_scenarios.py
 
-Rates depend on the times of the networks on two tiles of `moca_gemmini_8`: run it again when that platform, a network or the cost model
-changes.
+Rates of the Poisson arrivals are weights: they follow from the platform of a run.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from textwrap import fill
 
 import rtsched
 from rtsched.workload.moca import PRIORITIES, SETS, TARGETS_MS, WEIGHTS, artifact_jobs
-from rtsched.workload.scenario import Scenario, Task
 
 PLATFORM = "moca_gemmini_8"
 GROUPS, GROUP_TILES = 4, 2
@@ -32,22 +30,6 @@ HEAD = """\
 # `--set scenario.qos=H` makes them 0.8 times, L 1.2 times as long. A job's priority is drawn, also where its arrival is recorded.
 # Written by benchmarks/moca_scenarios.py.
 """
-
-
-def alone_ms() -> dict[str, float]:
-    """Time of each network alone on a group of tiles."""
-    tasks = tuple(Task(name=name, model=name, fps=1.0) for name in SETS["c"])
-    problem = rtsched.compile(Scenario(name="alone", tasks=tasks), PLATFORM)
-    bounds = problem.block_first_layer[problem.subnet_first_block[problem.model_first_subnet]]
-    times_ns = problem.costs["t_iso_ns"][:, GROUP_TILES - 1]
-    firsts = {problem.model_names[m]: slice(bounds[m], bounds[m + 1]) for m in range(len(problem.model_names))}
-    return {name: float(times_ns[firsts[name]].sum()) * 1e-6 for name in SETS["c"]}
-
-
-def rates_hz(name: str, times_ms: dict[str, float]) -> dict[str, float]:
-    """Jobs per second of each network of a set: their mean need is all groups' time."""
-    need_ms = sum(WEIGHTS[network] * times_ms[network] for network in SETS[name])
-    return {network: 1e3 * GROUPS * WEIGHTS[network] / need_ms for network in SETS[name]}
 
 
 def priority() -> list[str]:
@@ -72,9 +54,9 @@ def task_lines(name: str, arrivals: dict[str, list[str]]) -> Iterator[str]:
         yield "    in_order: false"
 
 
-def text_of(name: str, head: str, description: str, duration_s: float, arrivals: dict[str, list[str]]) -> str:
+def text_of(name: str, head: str, description: str, run: list[str], arrivals: dict[str, list[str]]) -> str:
     """One file."""
-    top = [f"description: {description}", f"platform: {PLATFORM}", f"duration_s: {duration_s:g}", f"drain_s: {DRAIN_S}", "tasks:"]
+    top = [f"description: {description}", f"platform: {PLATFORM}", *run, f"drain_s: {DRAIN_S}", "tasks:"]
     return head + "\n".join([*top, *task_lines(name, arrivals)]) + "\n"
 
 
@@ -88,28 +70,26 @@ def recorded(name: str) -> str:
     head = HEAD.format(set=name.upper(), kind=KINDS[name], arrivals=f"the {JOBS} arrivals of its artifact (rtsched.workload.moca)")
     duration_s = round(jobs[-1].release_cycles * 1e-9 + 0.0005, 3)
     description = f"MoCA's set {name.upper()}, {KINDS[name]}, arrivals as in its artifact"
-    return text_of(name, head + f"name: moca_{name}_artifact\n", description, duration_s, arrivals)
+    return text_of(name, head + f"name: moca_{name}_artifact\n", description, [f"duration_s: {duration_s:g}"], arrivals)
 
 
-def random(name: str, times_ms: dict[str, float]) -> str:
+def random(name: str) -> str:
     """The scenario with Poisson arrivals."""
-    rates = rates_hz(name, times_ms)
     head = HEAD.format(set=name.upper(), kind=KINDS[name], arrivals=f"Poisson arrivals of {JOBS} jobs on average")
     head += (
         "# At load 1 the mean need is the time of four groups of two tiles: rate = 4 * weight / sum(weight * time alone on two tiles).\n"
     )
-    head += "# Times alone, ms: " + ", ".join(f"{network} {times_ms[network]:.4g}" for network in SETS[name]) + ".\n"
-    arrivals = {network: [f"rate_hz: {rate:.5g}"] for network, rate in rates.items()}
-    duration_s = float(f"{JOBS / sum(rates.values()):.4g}")
+    head += "# Times are those on the platform of the run.\n"
+    arrivals = {network: [f"weight: {WEIGHTS[network]}"] for network in SETS[name]}
+    run = [f"capacity: {{groups: {GROUPS}, tiles: {GROUP_TILES}}}", f"jobs: {JOBS}"]
     description = f"MoCA's set {name.upper()}, {KINDS[name]}, random arrivals"
-    return text_of(name, head + f"name: moca_{name}\n", description, duration_s, arrivals)
+    return text_of(name, head + f"name: moca_{name}\n", description, run, arrivals)
 
 
 def main() -> None:
     """Write all six."""
-    times_ms = alone_ms()
     for name in SETS:
-        (FOLDER / f"moca_{name}.yaml").write_text(random(name, times_ms), encoding="utf-8")
+        (FOLDER / f"moca_{name}.yaml").write_text(random(name), encoding="utf-8")
         (FOLDER / f"moca_{name}_artifact.yaml").write_text(recorded(name), encoding="utf-8")
 
 

@@ -39,7 +39,7 @@ from rtsched.workload.layer import (
     Softmax,
 )
 from rtsched.workload.model import Block, Model, Subnet
-from rtsched.workload.scenario import Scenario, Task, TimeFactor, WeightedPriority
+from rtsched.workload.scenario import Capacity, Scenario, Task, TimeFactor, WeightedPriority
 
 if TYPE_CHECKING:
     from rtsched.recorded.replay import replay
@@ -60,6 +60,7 @@ _LATE = {
 __all__ = [
     "Accelerator",
     "Block",
+    "Capacity",
     "Comparison",
     "ComparisonInterrupted",
     "Conv",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,10 +10,12 @@ import numpy as np
 
 from rtsched.cost.model import Costs, LayerKey, LayerTable
 from rtsched.cost.table import TableCost
-from rtsched.errors import InputError
+from rtsched.documents import path_text
+from rtsched.errors import Fault, FaultsError, InputError
 from rtsched.library import load_model
 from rtsched.platform.platform import Accelerator, Platform
 from rtsched.problem import COST_ROW, MAX_TIME_NS, Problem, expected_after
+from rtsched.rates import group_times_ns, rates_of
 from rtsched.tasks import MAX_PART_NS, nearest_ns, task_arrays, task_faults
 from rtsched.workload.layer import LayerBase
 from rtsched.workload.model import Model
@@ -28,13 +30,20 @@ def round_up_ns(duration: np.ndarray) -> np.ndarray:
     return rounded
 
 
-def compile_problem(scenario: Scenario, platform: Platform) -> Problem:
+def _unplaced(path: tuple[str | int, ...], message: str) -> str:
+    """A fault of an object, which has no lines."""
+    return f"{path_text(path)}: {message}"
+
+
+def compile_problem(scenario: Scenario, platform: Platform, *, place: Callable[[tuple[str | int, ...], str], str] = _unplaced) -> Problem:
     """Compile a scenario on a platform.
 
     Parameters
     ----------
     scenario : Scenario
     platform : Platform
+    place : callable
+        Writes a fault that stands at a path of the scenario, as (path, message) -> text; where it comes from a file, with its line.
 
     Returns
     -------
@@ -43,22 +52,29 @@ def compile_problem(scenario: Scenario, platform: Platform) -> Problem:
     Raises
     ------
     InputError
-        A model is unknown, a layer can run nowhere or asks for more bandwidth than one accelerator can get, or a time
-        is out of range; every fault at once.
+        A model is unknown, a layer can run nowhere or asks for more bandwidth than one accelerator can get, no accelerator can
+        serve as a group of the scenario's capacity, or a time is out of range; every fault at once.
     """
     models, task_model = _models(scenario)
     structure, keys, layers = _structure(models)
-    faults = task_faults(scenario)
+    times_ns = None
+    of_scenario: list[Fault] = []
+    of_costs: list[str] = []
     try:
         costs, hardware = _costs(platform, LayerTable.of(keys, layers))
-        faults += _sum_faults(structure, costs, models)
+        of_costs += _sum_faults(structure, costs, models)
+        times_ns = group_times_ns(scenario, platform, structure, task_model, costs)
     except InputError as error:
-        faults += error.faults
+        of_costs += error.faults
+    except FaultsError as error:
+        of_scenario += error.faults
+    rates = rates_of(scenario, times_ns)
+    faults = [*task_faults(scenario, rates.duration_s), *(place(*fault) for fault in (*of_scenario, *rates.faults)), *of_costs]
     if faults:
         raise InputError(faults)
     togo = _togo(structure, costs, hardware)
-    tasks = task_arrays(scenario)
-    duration_ns = nearest_ns(scenario.duration_s * 1e9)
+    tasks = task_arrays(scenario, rates.hz)
+    duration_ns = nearest_ns(rates.duration_s * 1e9)
     longest_ns = int(tasks["task_deadline_ns"].max())
     drain_ns = longest_ns if scenario.drain_s is None else nearest_ns(scenario.drain_s * 1e9)
     return Problem(
@@ -68,7 +84,6 @@ def compile_problem(scenario: Scenario, platform: Platform) -> Problem:
         end_ns=duration_ns + drain_ns,
         task_names=tuple(task.name for task in scenario.tasks),
         model_names=tuple(model.name for model in models),
-        layer_names=tuple(key.layer for key in keys),
         layer_sparsity=np.full(len(keys), np.nan),
         is_strict=False,
         task_model=np.array(task_model, dtype=np.int32),
@@ -133,6 +148,7 @@ def _structure(models: Sequence[Model]) -> tuple[dict[str, Any], list[LayerKey],
     layers_per_block = np.diff(first_layer)
     arrays: dict[str, Any] = {
         "subnet_names": tuple(names),
+        "layer_names": tuple(key.layer for key in keys),
         "subnet_accuracy": np.array(accuracy),
         "model_first_subnet": np.array(first_subnet, dtype=np.int32),
         "subnet_first_block": np.array(first_block, dtype=np.int32),

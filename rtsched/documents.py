@@ -137,6 +137,10 @@ class Document:
         """
         self._note(_innermost(self._root, path).place, path, message)
 
+    def placed(self, path: Steps, message: str) -> str:
+        """Write a fault of the value at `path` as `fault` would report it."""
+        return self._text(_innermost(self._root, path).place, path, message)
+
     def raise_faults(self) -> None:
         """Report the faults noted so far, if any, in the order of the file.
 
@@ -180,9 +184,11 @@ class Document:
         return result
 
     def _note(self, place: Place, path: Steps, message: str) -> None:
+        self._faults.append((place, self._text(place, path, message)))
+
+    def _text(self, place: Place, path: Steps, message: str) -> str:
         shown = path_text(path)
-        where = f"{self.file}:{place[0] + 1}:{place[1] + 1}" + (f" {shown}" if shown else "")
-        self._faults.append((place, f"{where}: {message}"))
+        return f"{self.file}:{place[0] + 1}:{place[1] + 1}" + (f" {shown}" if shown else "") + f": {message}"
 
     def _note_all(self, error: ValidationError, model: type[BaseModel]) -> None:
         faults = _causes(error)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from rtsched.errors import FaultList, InputError
-from rtsched.library import folder_of, load_platform, load_scenario
-from rtsched.overrides import Settings, change_platform, change_scenario
+from rtsched.library import folder_of, load_platform, load_scenario, scenario_fault
+from rtsched.overrides import Settings, change_platform, change_scenario, setting_fault
 from rtsched.platform.platform import Platform
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["load_inputs"]
+__all__ = ["load_inputs", "scenario_place"]
 
 
 def load_inputs(
@@ -77,10 +77,30 @@ def load_inputs(
     return chosen.model_copy(update=changes), hardware
 
 
+def scenario_place(
+    scenario: str | Scenario, settings: Mapping[str, object] | Settings | None = None
+) -> Callable[[tuple[str | int, ...], str], str]:
+    """Return what writes a fault that stands at a path of a scenario as `load_inputs` would: with its setting, or its line.
+
+    Nothing is read before there is a fault; the scenario is then read once more.
+
+    Parameters
+    ----------
+    scenario, settings
+        As for `load_inputs`, which found no fault in them.
+    """
+
+    def written(path: tuple[str | int, ...], message: str) -> str:
+        set_by = setting_fault(load_scenario(scenario), Settings.of(settings), path, message)
+        return set_by or scenario_fault(scenario, path, message)
+
+    return written
+
+
 def _checked(name: str, value: float) -> float:
     """Check a value that replaces the scenario's, even when there is no scenario."""
     field = Scenario.model_fields[name]
-    bounded: Any = Annotated[float, field]
+    bounded: Any = Annotated[field.annotation, field]
     try:
         checked: float = TypeAdapter(bounded).validate_python(value)
     except ValidationError as error:

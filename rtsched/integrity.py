@@ -13,7 +13,7 @@ import numpy as np
 
 from rtsched.platform.platform import MAX_TILES
 from rtsched.problem import ARRIVALS, COST_ROW, MAX_TIME_NS, Problem
-from rtsched.tasks import MAX_PART_NS, nearest_ns, ragged
+from rtsched.tasks import MAX_PART_NS, MAX_RATE_HZ, nearest_ns, ragged
 from rtsched.workload.cascade import ancestors, cascade_faults
 from rtsched.workload.scenario import MAX_OUTSTANDING, MAX_PRIORITY, MAX_SIGMA
 from rtsched.workload.series import MAX_FACTOR
@@ -47,8 +47,6 @@ CODE = (0, 2**31 - 1)
 PROBABILITY = (0.0, 1.0)
 TO_GO = Shape(INT64, ("layers", "max_tiles"), 0, MAX_TIME_NS)
 TINY, HUGE = math.ulp(0.0), float(np.finfo(np.float64).max)
-MAX_RATE_HZ = 1e9
-"""One release per ns: at a higher rate the clock would stand still."""
 
 ARRAYS: Mapping[str, Shape] = {
     "task_model": Shape(INT32, ("tasks",), *CODE),

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from rtsched.documents import Document, hint
+from rtsched.documents import Document, hint, path_text
 from rtsched.errors import Fault, FaultsError, InputError
 from rtsched.platform.platform import Platform
 from rtsched.workload import zoo
@@ -34,6 +34,7 @@ __all__ = [
     "platform_reference",
     "platforms",
     "resolve_models",
+    "scenario_fault",
     "scenarios",
 ]
 
@@ -88,6 +89,13 @@ def load_scenario(ref: Reference | Scenario) -> Scenario:
     platform = _platform_of(document)
     scenario = document.validate(Scenario)
     return _with_models(scenario, found).model_copy(update={"platform": platform})
+
+
+def scenario_fault(ref: Reference | Scenario, path: tuple[str | int, ...], message: str) -> str:
+    """Write a fault of the value at `path` of a scenario that could be loaded, with file, line and column where it has them."""
+    if isinstance(ref, Scenario):
+        return f"{path_text(path)}: {message}"
+    return _document(ref, "scenario", _built_in("rtsched.workload", "scenarios")).placed(path, message)
 
 
 def model_files(ref: Reference) -> dict[Path, str]:

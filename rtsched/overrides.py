@@ -25,7 +25,7 @@ from rtsched.platform.platform import Platform
 from rtsched.policies.registry import ROLES
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["Override", "Settings", "change_platform", "change_scenario"]
+__all__ = ["Override", "Settings", "change_platform", "change_scenario", "setting_fault"]
 
 ROOMS = ("scenario", "platform", *ROLES)
 """What a path may begin with."""
@@ -217,6 +217,11 @@ def change_platform(platform: Platform, settings: Settings, base: Path) -> Platf
     return changed
 
 
+def setting_fault(scenario: Scenario, settings: Settings, path: Steps, message: str) -> str | None:
+    """Write a fault of the value at `path` of a scenario that settings could change; None when none of them set that value."""
+    return _Change(scenario, settings.of_scenario).labelled(path, message) if settings.of_scenario else None
+
+
 class _Change:
     """The values of an object, some of them replaced.
 
@@ -271,14 +276,18 @@ class _Change:
 
     def fail(self, faults: Iterable[Fault]) -> NoReturn:
         """Raise the faults as those of the settings that they follow from."""
-        labelled = [self._labelled(path, message) for path, message in faults]
+        labelled = [self.labelled(path, message) or self._around(path, message) for path, message in faults]
         raise InputError(list(dict.fromkeys([*self._faults, *labelled]))) from None
 
-    def _labelled(self, path: Steps, message: str) -> str:
+    def labelled(self, path: Steps, message: str) -> str | None:
+        """Write a fault of the value at `path`; None when no setting holds it."""
         for steps, setting in self._placed.items():
             if path[: len(steps)] == steps:
                 inside = path_text(path[len(steps) :])
                 return f"{setting.label}: {inside} {message}" if inside else f"{setting.label}: {message}"
+        return None
+
+    def _around(self, path: Steps, message: str) -> str:
         inside_of = [setting.label for steps, setting in self._placed.items() if steps[: len(path)] == path]
         if inside_of:
             return f"{', '.join(inside_of)}: {message}"

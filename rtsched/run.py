@@ -14,8 +14,13 @@ from rtsched._core.roles import ContractError
 from rtsched._version import __version__
 from rtsched.compiler import compile_problem
 from rtsched.errors import FaultList, InputError, PolicyError
+<<<<<<< HEAD
 from rtsched.inputs import load_inputs
 from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, RATE_DTYPE, Outcome
+=======
+from rtsched.inputs import load_inputs, scenario_place
+from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, Outcome
+>>>>>>> 8245e35f73d770b3764a46ccc6cf736c80316c2c
 from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
 from rtsched.policies.registry import ROLES, configure, load_policy
@@ -114,7 +119,8 @@ def compile(  # noqa: A001
     InputError
         Every fault of the inputs at once.
     """
-    return compile_problem(*load_inputs(scenario, platform, duration_s=duration_s, load=load, settings=settings))
+    inputs = load_inputs(scenario, platform, duration_s=duration_s, load=load, settings=settings)
+    return compile_problem(*inputs, place=scenario_place(scenario, settings))
 
 
 def simulate(

@@ -11,10 +11,13 @@ from rtsched.problem import ARRIVALS, MAX_TIME_NS
 from rtsched.workload.cascade import ancestors, roots
 from rtsched.workload.scenario import LAWS, QOS_FACTORS, Scenario, Task, TimeFactor
 
-__all__ = ["MAX_PART_NS", "nearest_ns", "ragged", "task_arrays", "task_faults"]
+__all__ = ["MAX_PART_NS", "MAX_RATE_HZ", "nearest_ns", "ragged", "task_arrays", "task_faults"]
 
 MAX_PART_NS = MAX_TIME_NS // 4
 """The longest layer, inference, period or deadline: sums of a few stay below `MAX_TIME_NS`."""
+
+MAX_RATE_HZ = 1e9
+"""One release per ns: at a higher rate the clock would stand still."""
 
 
 def nearest_ns(value: float) -> int:
@@ -22,20 +25,27 @@ def nearest_ns(value: float) -> int:
     return int(np.floor(value + 0.5))
 
 
-def task_faults(scenario: Scenario) -> list[str]:
-    """Faults of times: of the run, and of the tasks at the scenario's load, on a clock of whole ns."""
+def task_faults(scenario: Scenario, duration_s: float) -> list[str]:
+    """Faults of given times: of the run, and of the tasks at the scenario's load, on a clock of whole ns.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    duration_s : float
+        NaN where it is not known.
+    """
     return [
-        *_run_faults(scenario),
+        *_run_faults(scenario, duration_s),
         *(fault for task in scenario.tasks for fault in _faults_of(task, scenario.load, QOS_FACTORS[scenario.qos])),
     ]
 
 
-def _run_faults(scenario: Scenario) -> list[str]:
-    if scenario.duration_s * 1e9 < 0.5:
-        return [f"duration_s: {scenario.duration_s:g} s are less than 1 ns"]
+def _run_faults(scenario: Scenario, duration_s: float) -> list[str]:
+    if scenario.duration_s is not None and duration_s * 1e9 < 0.5:
+        return [f"duration_s: {duration_s:g} s are less than 1 ns"]
     most_s = MAX_TIME_NS // 2 * 1e-9
-    if scenario.drain_s is not None and scenario.duration_s + scenario.drain_s >= most_s:
-        return [f"drain_s: {scenario.drain_s:g} s after duration_s, {scenario.duration_s:g} s, end beyond the clock's {most_s:.3g} s"]
+    if scenario.drain_s is not None and duration_s + scenario.drain_s >= most_s:
+        return [f"drain_s: {scenario.drain_s:g} s after duration_s, {duration_s:g} s, end beyond the clock's {most_s:.3g} s"]
     return []
 
 
@@ -44,7 +54,7 @@ def _faults_of(task: Task, load: float, factor: float) -> list[str]:
     slowest_hz = 1e9 / MAX_PART_NS
     given = task.fps or task.rate_hz
     rate_hz = (given or 0.0) * load
-    if given is not None and not slowest_hz < rate_hz <= 1e9:
+    if given is not None and not slowest_hz < rate_hz <= MAX_RATE_HZ:
         faults.append(
             f"task {task.name!r}: {task.law} {given:g} at load {load:g} makes {rate_hz:g} per second; "
             f"must be more than {slowest_hz:.3g} and at most 1e9"
@@ -63,8 +73,8 @@ def _faults_of(task: Task, load: float, factor: float) -> list[str]:
     return faults
 
 
-def task_arrays(scenario: Scenario) -> dict[str, Any]:
-    """Return the arrays of `Problem` that describe tasks."""
+def task_arrays(scenario: Scenario, rates_hz: np.ndarray) -> dict[str, Any]:
+    """Return the arrays of `Problem` that describe tasks, with these rates at the scenario's load."""
     tasks = scenario.tasks
     place = {task.name: i for i, task in enumerate(tasks)}
     parents = [[place[parent] for parent in task.parents or ()] for task in tasks]
@@ -73,7 +83,6 @@ def task_arrays(scenario: Scenario) -> dict[str, Any]:
         for parent in own:
             children[parent].append(child)
     root_of = [min(found) for found in roots(parents)]
-    rates_hz = np.array([(task.fps or task.rate_hz or 0.0) * scenario.load for task in tasks])
     factor = QOS_FACTORS[scenario.qos]
     deadlines_ns = [_deadline_ns(tasks[i], tasks[root_of[i]], rates_hz[root_of[i]], factor) for i in range(len(tasks))]
     traces = [_trace_ns(task, scenario.load) for task in tasks]
@@ -102,7 +111,7 @@ def task_arrays(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-_ARRIVAL_OF = dict(zip(LAWS, map(ARRIVALS.index, ("periodic", "poisson", "closed", "trace", "child")), strict=True))
+_ARRIVAL_OF = dict(zip(LAWS, map(ARRIVALS.index, ("periodic", "poisson", "poisson", "closed", "trace", "child")), strict=True))
 
 
 def _times_ns(times_ms: Sequence[float]) -> np.ndarray:

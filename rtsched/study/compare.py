@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from rtsched._version import __version__
 from rtsched.errors import FaultList
-from rtsched.inputs import load_inputs
 from rtsched.metrics import SCALARS
 from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
@@ -234,10 +233,9 @@ def compare(
     """
     faults = FaultList()
     wanted = Settings.of(settings)
-    inputs = faults.of(load_inputs, scenario, platform, duration_s=duration_s, load=load, settings=wanted.of_problem())
+    problem = faults.of(compile, scenario, platform, duration_s=duration_s, load=load, settings=wanted.of_problem())
     chosen = faults.of(plan, policies, seeds, metrics=metrics, baseline=baseline, roles=wanted.roles)
     given = wanted.given(duration_s=duration_s, load=load)
-    problem = None if inputs is None else faults.of(compile, *inputs)
     faults.of(check_threads, threads)
     faults.report()
     assert problem is not None

@@ -11,9 +11,9 @@ from rtsched.workload.cascade import cascade_faults
 from rtsched.workload.model import Model
 from rtsched.workload.series import Factors, Trace
 
-__all__ = ["LAWS", "MAX_PRIORITY", "QOS_FACTORS", "Scenario", "Task", "TimeFactor", "WeightedPriority"]
+__all__ = ["LAWS", "MAX_PRIORITY", "QOS_FACTORS", "Capacity", "Scenario", "Task", "TimeFactor", "WeightedPriority"]
 
-LAWS = ("fps", "rate_hz", "outstanding", "trace", "parents")
+LAWS = ("fps", "rate_hz", "weight", "outstanding", "trace", "parents")
 """The keys of a task that say when its jobs arrive."""
 
 MAX_PRIORITY = 11
@@ -22,6 +22,7 @@ QOS_FACTORS = {"H": 0.8, "M": 1.0, "L": 1.2}
 """Quality of service: what it multiplies the given deadlines by."""
 
 MAX_OUTSTANDING = 100_000
+MAX_COUNT = 1_000_000_000
 MAX_SIGMA = 5.0
 
 Name = Annotated[str, Field(min_length=1)]
@@ -81,8 +82,29 @@ class TimeFactor(_Frozen):
         return self
 
 
+class Capacity(_Frozen):
+    """Groups of tiles whose time the jobs of all tasks with a `weight` need at load 1, on average.
+
+    So rates follow from the platform: those of ``moca_a`` halve where its networks take twice as long. The groups measure the
+    demand; they reserve nothing, policies need not form them, and the platform may have fewer tiles.
+
+    Attributes
+    ----------
+    groups : int
+        How many there are.
+    tiles : int
+        Tiles of each, of one accelerator. A job's time is what is estimated for it alone on so many, on the fastest accelerator
+        that can run all of its model; the largest subnet, skips and exits by their probability.
+    """
+
+    groups: Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True)]
+    tiles: Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True)] = 1
+
+
 class Task(_Frozen):
-    """A recurring source of jobs. Exactly one of `fps`, `rate_hz`, `outstanding`, `trace` and `parents` says when they arrive.
+    """A recurring source of jobs.
+
+    Exactly one of `fps`, `rate_hz`, `weight`, `outstanding`, `trace` and `parents` says when they arrive.
 
     Attributes
     ----------
@@ -94,6 +116,9 @@ class Task(_Frozen):
         Periodic arrivals, frames per second.
     rate_hz : float
         Poisson arrivals, mean jobs per second.
+    weight : float
+        Poisson arrivals, as many as the platform allows: the task's part of the jobs that need the scenario's `capacity`, relative
+        to the sum of all weights.
     outstanding : int
         A closed loop: as many jobs are released at once, and another one whenever one ends.
     trace : Series
@@ -126,6 +151,7 @@ class Task(_Frozen):
     model: Annotated[Annotated[Name, Tag("name")] | Annotated[Model, Tag("model")], Discriminator(_model_form)]
     fps: Rate | None = None
     rate_hz: Rate | None = None
+    weight: Annotated[float, Field(gt=0.0, le=1e9, allow_inf_nan=False)] | None = None
     outstanding: Annotated[int, Field(ge=1, le=MAX_OUTSTANDING, strict=True)] | None = None
     trace: Trace | None = None
     parents: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
@@ -197,8 +223,12 @@ class Scenario(_Frozen):
         The sources of jobs, at least one.
     platform : str, optional
         The platform it runs on unless another is asked for.
-    duration_s : float
-        Roots are released in [0, duration).
+    capacity : Capacity, optional
+        What the tasks with a `weight` share; those need it.
+    duration_s : float, optional
+        Roots are released in [0, duration). Default: what `jobs` take to arrive, else 10 s.
+    jobs : int, optional
+        How many jobs of the tasks with `fps`, `rate_hz` or `weight` arrive on average, where `duration_s` is not given.
     drain_s : float, optional
         How long after `duration_s` the run waits for jobs to end. Default: the longest relative deadline.
     load : float
@@ -214,7 +244,9 @@ class Scenario(_Frozen):
     description: str = ""
     tasks: Annotated[tuple[Task, ...], Field(min_length=1)]
     platform: Name | None = None
-    duration_s: Duration = 10.0
+    capacity: Capacity | None = None
+    duration_s: Duration | None = None
+    jobs: Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True)] | None = None
     drain_s: NonNegative | None = None
     load: Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)] = 1.0
     qos: Literal["H", "M", "L"] = "M"
@@ -222,7 +254,7 @@ class Scenario(_Frozen):
 
     @model_validator(mode="after")
     def _check(self) -> Scenario:
-        faults = repeated_names("tasks", self.tasks)
+        faults = [*repeated_names("tasks", self.tasks), *self._unfounded()]
         place = {task.name: i for i, task in enumerate(self.tasks)}
         for i, task in enumerate(self.tasks):
             before: set[str] = set()
@@ -238,3 +270,16 @@ class Scenario(_Frozen):
         if faults:
             raise FaultsError(*faults)
         return self
+
+    def _unfounded(self) -> list[Fault]:
+        """Faults of keys whose counterpart is missing."""
+        weighted = [i for i, task in enumerate(self.tasks) if task.weight is not None]
+        faults: list[Fault] = []
+        if self.capacity is None:
+            message = "is a part of the scenario's capacity, which must be given too, as capacity: {groups: 4, tiles: 2}"
+            faults += [(("tasks", i, "weight"), message) for i in weighted]
+        elif not weighted:
+            faults.append((("capacity",), "must be shared by at least one task with a weight; there is none"))
+        if self.jobs is not None and all(task.law not in ("fps", "rate_hz", "weight") for task in self.tasks):
+            faults.append((("jobs",), "needs at least one task with fps, rate_hz or weight; no task here has a rate"))
+        return faults

@@ -34,6 +34,7 @@ LAYERS = (
 CLASSES = (
     rtsched.Scenario,
     rtsched.Task,
+    rtsched.Capacity,
     rtsched.WeightedPriority,
     rtsched.Platform,
     rtsched.Accelerator,

@@ -101,7 +101,7 @@ def test_files_start_from_the_folder_of_the_file_that_is_changed(tmp_path):
         ("scenario.tasks.gaze.fpss=3", "unknown key 'fpss' in tasks[0]; did you mean 'fps'?"),
         ("scenario.taks=3", "unknown key 'taks'; did you mean 'tasks'?"),
         ("scenario.tasks.gaze.fps.x=3", "tasks[0].fps holds nothing that could be set; it is 60.0"),
-        ("scenario.tasks.gaze.rate_hz=3", "task 'gaze': give exactly one of fps, rate_hz, outstanding, trace, parents; got fps and"),
+        ("scenario.tasks.gaze.rate_hz=3", "task 'gaze': give exactly one of fps, rate_hz, weight, outstanding, trace, parents; got fps"),
         ("scenario.tasks.gaze.jitter_ms=20", "20 ms are longer than the period of 16.6667 ms"),
         ("scenario.tasks.gaze.model=fbnet_d", "unknown model 'fbnet_d'; did you mean 'fbnet_c'?"),
         ("scenario.platform=dream_9k", "unknown platform 'dream_9k'"),

@@ -20,7 +20,7 @@ from rtsched.platform.platform import Accelerator, Memory, Platform
 from rtsched.policies.roles import Dropper, Policy
 from rtsched.report.catalogue import describe, describe_import, listing
 from rtsched.report.console import console, progress, simulated_time
-from rtsched.report.scenarios import _cascades, _deadline_ms, describe_scenario
+from rtsched.report.scenarios import _cascades, _deadline_ms, _rates, describe_scenario
 from rtsched.report.terminal import summary
 from rtsched.report.text import Fitting, digits, name, percent, scale, scaled, seconds, table
 from rtsched.workload.layer import Gemm, Reshape
@@ -246,10 +246,15 @@ def scenario_of(**options):
     return Scenario(name="s", tasks=tuple(Task(model=chain("m", 1), **law) for law in laws), **options)
 
 
+def shown_deadlines_ns(scenario):
+    rates_hz, _ = _rates("s", scenario)
+    return [round(_deadline_ms(task, scenario, rates_hz) * 1e6) for task in scenario.tasks]
+
+
 def test_deadlines_are_those_of_the_problem():
     scenario = scenario_of(load=1.6)
     problem = rtsched.compile(scenario, platform_of(rows_of("m", [[10]])))
-    assert [round(_deadline_ms(task, scenario) * 1e6) for task in scenario.tasks] == problem.task_deadline_ns.tolist()
+    assert shown_deadlines_ns(scenario) == problem.task_deadline_ns.tolist()
 
 
 def test_arrivals_and_priorities_are_described(tmp_path, monkeypatch):
@@ -276,8 +281,37 @@ def test_quality_of_service_is_told(monkeypatch):
     monkeypatch.setattr(sys.modules["rtsched.report.scenarios"], "load_scenario", lambda ref: scenario)
     assert "qos       H: given deadlines above are 0.8 times as long" in text_of(describe_scenario("s"), 140)
     problem = rtsched.compile(scenario, platform_of(rows_of("m", [[10]])))
-    shown = [round(_deadline_ms(task, scenario) * 1e6) for task in scenario.tasks]
-    assert shown == problem.task_deadline_ns.tolist()
+    assert shown_deadlines_ns(scenario) == problem.task_deadline_ns.tolist()
+
+
+WEIGHTED = """
+name: s
+capacity: {groups: 4, tiles: 2}
+jobs: 50
+tasks:
+  - {name: a, model: squeezenet, weight: 3}
+  - {name: b, model: yolo_lite, weight: 1, deadline_ms: 7}
+"""
+
+
+def test_rates_that_follow_from_the_platform_are_those_on_the_scenarios_own(tmp_path):
+    (tmp_path / "own.yaml").write_text(WEIGHTED + "platform: moca_gemmini_8\n")
+    problem = rtsched.compile(tmp_path / "own.yaml")
+    text = text_of(describe_scenario(str(tmp_path / "own.yaml")), 140)
+    words = " ".join(text.split())
+    own = f"{problem.task_rate_hz[0]:.4g} per s on average, at random (Poisson, weight 3) {problem.task_deadline_ns[0] * 1e-6:.3f}"
+    assert f"{own} 0 0.349 b yolo_lite" in words
+    assert f"{problem.task_rate_hz[1]:.4g} per s on average, at random (Poisson, weight 1) 7.00 0" in words
+    assert (
+        "capacity tasks with a weight need all the time of 4 groups of 2 tiles at load 1, on average; their rates are those on moca_"
+        in words
+    )
+    assert f"runs until 50 jobs have arrived on average, {problem.duration_ns * 1e-9:.4g} s, then waits" in words
+    (tmp_path / "none.yaml").write_text(WEIGHTED.replace("4, tiles: 2", "1"))
+    words = " ".join(text_of(describe_scenario(str(tmp_path / "none.yaml")), 140).split())
+    assert "a squeezenet at random (Poisson, weight 3) - 0" in words
+    assert "all the time of 1 group of 1 tile at load 1, on average; their rates follow from the platform" in words
+    assert "runs until 50 jobs have arrived on average, then waits for jobs to end for up to the longest deadline" in words
 
 
 def test_cascades_are_drawn_path_by_path():
