@@ -14,13 +14,8 @@ from rtsched._core.roles import ContractError
 from rtsched._version import __version__
 from rtsched.compiler import compile_problem
 from rtsched.errors import FaultList, InputError, PolicyError
-<<<<<<< HEAD
-from rtsched.inputs import load_inputs
-from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, RATE_DTYPE, Outcome
-=======
 from rtsched.inputs import load_inputs, scenario_place
-from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, Outcome
->>>>>>> 8245e35f73d770b3764a46ccc6cf736c80316c2c
+from rtsched.outcome import ENERGY_COMPONENTS, JOB_DTYPE, LAYER_DTYPE, RATE_DTYPE, Outcome
 from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
 from rtsched.policies.registry import ROLES, configure, load_policy
