@@ -143,6 +143,15 @@ def test_steps_of_two_capped_tasks(capped):
     assert steps.mean_over_ns is None
 
 
+def test_tasks_that_follow_each_other_on_a_tile_have_caps_of_their_own():
+    tasks = [once(name, "m", 1, deadline_ns=900) for name in ("a", "b")]
+    problem = problem_of(tasks, {"m": [[100]]}, dram_bytes=90)
+    outcome = run(problem, Policy(mapper=roles.LeastLaxity(), regulator=_testing.HalfRegulator()), rates=True)
+    steps = steps_of(outcome, 0, 400)
+    assert steps.edges_ns.tolist() == [0, 200, 400]
+    assert [(task, np.nan_to_num(caps, nan=-1).tolist()) for task, caps in steps.caps] == [(0, [0.45, -1]), (1, [-1, 0.45])]
+
+
 def test_what_the_dram_delivers_depends_on_how_many_draw():
     rows = rows_of("m", [[100, 100]], dram_bytes=500)
     memory = Memory(peak_gb_per_s=10.0, efficiency=(1.0, 0.8))
