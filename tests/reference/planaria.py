@@ -74,7 +74,6 @@ class SpatialShares(Mapper):
 
     def on_release(self, state, task, frame):
         self.is_stale = True
-        self.releases[task, frame] = int(state.now_ns)
 
     def on_dispatch(self, state, task, frame, accelerator, n_tiles):
         self.held[task, frame] = accelerator, n_tiles
@@ -157,6 +156,8 @@ class SpatialShares(Mapper):
         return next((n for n, time in enumerate(times, 1) if time is not None and time < now), 0)
 
     def assign(self, state, dispatches):
+        for task, frame, release in zip(state.task, state.frame, state.release_ns, strict=True):
+            self.releases[int(task), int(frame)] = int(release)  # the view does not tell those of running jobs
         p = state.problem
         names = [(int(task), int(frame)) for task, frame in zip(state.task, state.frame, strict=True)]
         targets = sorted((*self.targets[name], row) for row, name in enumerate(names) if name in self.targets)
