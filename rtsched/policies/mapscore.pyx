@@ -104,13 +104,10 @@ cdef class MapScore(NativeMapper):
     cpdef object parameter_vector(self):
         return self.parameters
 
-    cdef double urgency(self, const State *s, const Job *job, double togo_ns) noexcept nogil:
-        cdef double slack_ns = <double>(job.deadline_ns - s.now_ns)
-        if slack_ns <= 0.0:
-            if self.late == LATE_INFINITE:
-                return LATEST - slack_ns
-            return self.urgency_cap if self.late == LATE_CAP else togo_ns / min(slack_ns, -1.0)
-        return togo_ns / slack_ns if self.late == LATE_INFINITE else min(togo_ns / slack_ns, self.urgency_cap)
+    cdef inline double late_urgency_of(self, double togo_ns, double slack_ns) noexcept nogil:
+        if self.late == LATE_CAP:
+            return self.urgency_cap
+        return LATEST - slack_ns if self.late == LATE_INFINITE else togo_ns / min(slack_ns, -1.0)
 
     cdef void look_at(self, const State *s, const Job *job, int accelerator) noexcept nogil:
         # Who was on the tile that a job would get, and what is to be flushed from there.
@@ -135,7 +132,7 @@ cdef class MapScore(NativeMapper):
         cdef const Job *job
         cdef const double *layer
         cdef const double *there
-        cdef double urgency, starved, energy
+        cdef double slack_ns, urgency, starved, energy
         is_pairs[0] = True
         if s.t.has_switch:
             for a in range(n):
@@ -144,7 +141,13 @@ cdef class MapScore(NativeMapper):
         for row in range(s.n_ready):
             job = &s.jobs[s.ready[row]]
             layer = &self.terms[job.layer, 0]
-            urgency = self.urgency(s, job, layer[TOGO_NS])
+            slack_ns = <double>(job.deadline_ns - s.now_ns)
+            if slack_ns > 0.0:
+                urgency = layer[TOGO_NS] / slack_ns
+                if urgency > self.urgency_cap and self.late != LATE_INFINITE:
+                    urgency = self.urgency_cap
+            else:
+                urgency = self.late_urgency_of(layer[TOGO_NS], slack_ns)
             starved = self.weights[0] * (<double>(s.now_ns - job.last_end_ns) * layer[PER_STARVED_NS])
             for word in range(s.n_idle_words):
                 bits = s.idle[word]
