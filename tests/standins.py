@@ -6,7 +6,7 @@ import numpy as np
 
 from rtsched.policies.registry import load_policy
 from rtsched.policies.roles import Dropper, Mapper, Policy, Selector, Setting, Tuner
-from rtsched.study.reproduce.plan import DreamPlan, DreamPolicies, ScanRule
+from rtsched.study.reproduce.dream.plan import DreamPlan, DreamPolicies, ScanRule
 
 
 class Weighted(Mapper):

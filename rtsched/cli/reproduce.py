@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 import typer
 
@@ -12,9 +13,13 @@ from rtsched.cli._program import INTERRUPTED, complain
 from rtsched.errors import InputError, PolicyError, reason_of
 
 if TYPE_CHECKING:
-    from rtsched.study.reproduce.plan import DreamPlan
+    from rtsched.report.reproduction import Account
+    from rtsched.study.reproduce.session import Session
 
 __all__ = ["app"]
+
+PlanT = TypeVar("PlanT")
+FindingsT = TypeVar("FindingsT")
 
 EPILOG = """\b
 Examples:
@@ -47,43 +52,44 @@ def dream(
     seeds: Annotated[int | None, typer.Option(metavar="N", help="Seeds of the tables, from 0.  [default: 20; quick: 2]")] = None,
 ) -> None:
     """DREAM (ASPLOS 2023): every scheduler on five scenarios and eight platforms, sweeps of what the paper does not state."""
-    from rtsched.study.many import check_threads
-    from rtsched.study.reproduce.dream import check_plan
-    from rtsched.study.reproduce.plan import FULL, QUICK
+    from rtsched.report.dream import DREAM
+    from rtsched.study.reproduce.dream.plan import FULL, QUICK
+    from rtsched.study.reproduce.dream.study import check_plan, reproduce_dream
 
     plan = QUICK if is_quick else FULL
     if duration is not None:
         plan = replace(plan, duration_s=duration)
     if seeds is not None:
         plan = replace(plan, n_seeds=seeds)
-    faults: list[str] = []
-    for check in (lambda: check_plan(plan), lambda: check_threads(workers)):
-        try:
-            check()
-        except InputError as error:
-            faults += error.faults
-    if faults:
-        raise InputError(faults)
-    folder = Path(output if output is not None else "dream-quick" if is_quick else "dream")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"-o {folder}: cannot be made: {reason_of(error)}") from error
     given = {"--quick": is_quick, "--duration": duration, "--seeds": seeds}
-    options = [option if value is True else f"{option} {value:g}" for option, value in given.items() if value]
-    _run(plan, folder, workers, " ".join(["rtsched reproduce dream", *options]))
+    study = _Study("dream", plan, check_plan, reproduce_dream, DREAM)
+    _run(study, output if output is not None else "dream-quick" if is_quick else "dream", workers, given)
 
 
-def _run(plan: DreamPlan, folder: Path, workers: int | None, command: str) -> None:
-    """Run a plan into a folder, with its progress on a terminal."""
+@dataclass(frozen=True)
+class _Study(Generic[PlanT, FindingsT]):
+    """A study: what is run, what checks it, what runs it, and how it tells what it found."""
+
+    name: str
+    plan: PlanT
+    check: Callable[[PlanT], object]
+    reproduce: Callable[[PlanT, Session, Callable[[FindingsT, str], None]], FindingsT]
+    account: Account[FindingsT]
+
+
+def _run(study: _Study[PlanT, FindingsT], output: str, workers: int | None, given: Mapping[str, bool | float | None]) -> None:
+    """Run a study into a folder, with its progress on a terminal."""
     from rtsched.report.console import StageWording, console, progress
     from rtsched.report.failures import role_failure
     from rtsched.report.reproduction import STORE, Writer
-    from rtsched.study.reproduce.dream import reproduce_dream
     from rtsched.study.reproduce.session import Session
     from rtsched.study.store import Store
 
-    writer = Writer(folder, command)
+    _check(study, workers)
+    folder = _folder(output)
+    options = [option if value is True else f"{option} {value:g}" for option, value in given.items() if value]
+    command = " ".join([f"rtsched reproduce {study.name}", *options])
+    writer = Writer(folder, command, study.account)
     wording = StageWording()
     with Store(folder / STORE) as store, progress(console(is_error=True), wording) as report:
 
@@ -94,7 +100,7 @@ def _run(plan: DreamPlan, folder: Path, workers: int | None, command: str) -> No
 
         session = Session(store, workers, tell)
         try:
-            reproduce_dream(plan, session, writer.tell)
+            study.reproduce(study.plan, session, writer.tell)
         except KeyboardInterrupt:
             complain([f"interrupted; {len(store):,} finished runs are kept in {store.path}. To go on: {command} -o {folder}"])
             raise typer.Exit(INTERRUPTED) from None
@@ -105,3 +111,28 @@ def _run(plan: DreamPlan, folder: Path, workers: int | None, command: str) -> No
     for note in writer.notes:
         typer.echo(note, err=True)
     typer.echo(f"{folder / 'README.md'} tells what was found; {session.n_new:,} runs are new", err=True)
+
+
+def _check(study: _Study[PlanT, FindingsT], workers: int | None) -> None:
+    """Refuse what is wrong with a plan and with the options, all of it at once."""
+    from rtsched.study.many import check_threads
+
+    faults: list[str] = []
+    checks: tuple[Callable[[], object], ...] = (lambda: study.check(study.plan), lambda: check_threads(workers))
+    for check in checks:
+        try:
+            check()
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+
+
+def _folder(output: str) -> Path:
+    """Make the folder."""
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"-o {folder}: cannot be made: {reason_of(error)}") from error
+    return folder

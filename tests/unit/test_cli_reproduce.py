@@ -11,8 +11,8 @@ from program import Broken, invoke, messages, start
 from standins import tiny_plan
 
 from rtsched.policies.roles import Policy
-from rtsched.study.reproduce import plan as plans
-from rtsched.study.reproduce.plan import FULL
+from rtsched.study.reproduce.dream import plan as plans
+from rtsched.study.reproduce.dream.plan import FULL
 from rtsched.study.store import Store
 
 BRIEF = ("reproduce", "dream", "--quick")
@@ -23,7 +23,7 @@ def tiny(monkeypatch):
     """A plan of a second in the place of the quick one."""
     plan = tiny_plan(scenarios=("drone_outdoor",), sweep_scenarios=(), n_seeds=2)
     monkeypatch.setattr(plans, "QUICK", plan)
-    monkeypatch.setattr("rtsched.report.study_figures.stage_figures", lambda findings, name: {})  # they take most of the time
+    monkeypatch.setattr("rtsched.report.dream_figures.stage_figures", lambda findings, name: {})  # they take most of the time
     return plan
 
 
@@ -91,7 +91,7 @@ def test_a_policy_that_breaks_its_contract(tmp_path, tiny, monkeypatch):
 ENDLESS = """
 import sys
 from standins import tiny_plan
-from rtsched.study.reproduce import plan
+from rtsched.study.reproduce.dream import plan
 plan.QUICK = tiny_plan(scenarios=("drone_outdoor",), n_seeds=2000, duration_s=0.2)
 from rtsched.cli import main
 main()

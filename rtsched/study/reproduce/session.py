@@ -14,9 +14,6 @@ __all__ = ["Session", "StageInterrupted"]
 
 Progress = Callable[[str, int, int], None]
 
-KEPT = ("uxcost", "violation_rate", "energy_j")
-"""Metrics that tables and figures are made of. A full study has 50,000 runs; with all metrics they would take 200 MB."""
-
 CHUNK_RUNS = 500
 """Runs that are held whole at a time."""
 
@@ -40,6 +37,8 @@ class Session:
         Default: the number of available CPUs.
     progress : callable, optional
         Called with the title of the stage, the runs that were finished now, and how many there are to run at most.
+    kept : tuple of str
+        Metrics that results have; all when there is none. Many runs are in memory, with their metrics.
     n_new : int
         Runs that were not in the store.
     """
@@ -47,6 +46,7 @@ class Session:
     store: Store
     threads: int | None = None
     progress: Progress | None = None
+    kept: tuple[str, ...] = ()
     n_new: int = 0
 
     def results(self, title: str, planned: Sequence[PlannedRun]) -> list[StoredRun | None]:
@@ -72,7 +72,8 @@ class Session:
         found: list[StoredRun | None] = []
         for first in range(0, len(keys), CHUNK_RUNS):
             for run in self.store.load([key or "" for key in keys[first : first + CHUNK_RUNS]]):
-                found.append(None if run is None else replace(run, scalars={name: run.scalars[name] for name in KEPT}, tasks=()))
+                kept = self.kept or (() if run is None else run.scalars)
+                found.append(None if run is None else replace(run, scalars={name: run.scalars[name] for name in kept}, tasks=()))
         return found
 
     def stage(self, name: str, title: str, cases: Sequence[Case]) -> Stage:

@@ -1,31 +1,15 @@
-"""The tables of the reproduction of DREAM: what its runs say, computed."""
+"""Tables of studies, and what several of them are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
-from rtsched.study.reproduce.cells import Cell, Paired, Ratio, Stage, paired, ratios
-from rtsched.study.reproduce.dream import DreamFindings
-from rtsched.study.reproduce.loads import LEVELS
-from rtsched.study.reproduce.stages import DEFAULT, variations
+from rtsched.study.reproduce.cells import Cell, Stage
 
-__all__ = [
-    "Reduction",
-    "Table",
-    "ablation_table",
-    "cells_table",
-    "landscape_table",
-    "loads_table",
-    "pivot",
-    "reductions",
-    "settings_table",
-    "stage_tables",
-    "summary_table",
-]
+__all__ = ["Table", "Value", "geometric", "mean_of", "means_with_intervals", "pivot"]
 
 Value = str | int | float
 
@@ -59,265 +43,43 @@ class Table:
         return [row[place] for row in self.rows]
 
 
-@dataclass(frozen=True)
-class Reduction:
-    """How much less UXCost one policy has than another.
+def means_with_intervals(
+    stage: Stage, cells: Sequence[Cell], metrics: Sequence[tuple[str, str, float]]
+) -> tuple[list[str], list[list[float]]]:
+    """Means over the seeds with their intervals.
 
-    Attributes
+    Parameters
     ----------
-    where : str
-        `"all"` pairs of scenario and platform, or those that are `"contested"`.
-    case : str
-        A load by its name, or `"every load"`.
-    policy, baseline : str
-    uxcost, energy : Ratio
-    violations_percent : (float, float)
-        Mean violation rates of the policy and of the baseline.
+    stage : Stage
+    cells : sequence of Cell
+        They have the same seeds.
+    metrics : sequence of (metric, column, factor)
+
+    Returns
+    -------
+    columns : list of str
+        Three for each metric.
+    values : list of list of float
+        A row for each cell.
     """
-
-    where: str
-    case: str
-    policy: str
-    baseline: str
-    uxcost: Ratio
-    energy: Ratio
-    violations_percent: tuple[float, float]
-
-
-CELL_COLUMNS = ("case", "scenario", "platform", "policy", "load", "seeds")
-INTERVALS = (("uxcost", "uxcost", 1.0), ("violation_rate", "violated_percent", 100.0), ("energy_j", "energy_j", 1.0))
-
-
-def cells_table(stage: Stage) -> Table:
-    """Every cell of a stage: means over the seeds with their intervals."""
-    cells = list(stage.runs)
-    columns = [*CELL_COLUMNS]
+    columns: list[str] = []
     parts: list[list[float]] = []
-    for metric, name, factor in INTERVALS:
+    for metric, name, factor in metrics:
         columns += [name, f"{name}_low", f"{name}_high"]
-        # Cells of one stage have the same seeds; those of none are no cells.
         found = stage.means(cells, metric) if cells else None
         parts += [] if found is None else [(factor * one).tolist() for one in (found.mean, found.low, found.high)]
-    columns.append("accuracy_percent")
-    rows: list[tuple[Value, ...]] = []
-    for place, cell in enumerate(cells):
-        runs = stage.runs[cell]
-        rows.append((*cell, runs[0].label.load, len(runs), *(part[place] for part in parts), stage.mean(cell, "accuracy")))
-    about = (
-        "Means over the seeds with 95 % intervals (low, high). accuracy_percent: mean accuracy of the subnets that ran, over the jobs of "
-        "Supernets; empty where there is none."
-    )
-    return Table(stage.name, stage.title, about, tuple(columns), tuple(rows))
+    return columns, [[part[place] for part in parts] for place in range(len(cells))]
 
 
-def summary_table(stage: Stage, findings: DreamFindings) -> Table:
-    """Each policy over all scenarios and platforms of a case."""
-    rows = []
-    for case in stage.cases:
-        for policy in findings.plan.policies.names:
-            cells = [cell for cell in stage.runs if (cell.case, cell.policy) == (case, policy)]
-            if cells:
-                accuracy = [stage.mean(cell, "accuracy") for cell in cells]
-                rows.append(
-                    (
-                        case,
-                        policy,
-                        len(cells),
-                        _geometric([stage.values(cell, "uxcost") for cell in cells]),
-                        100 * _mean([stage.mean(cell, "violation_rate") for cell in cells]),
-                        _mean([stage.mean(cell, "energy_j") for cell in cells]),
-                        _mean(accuracy),
-                    )
-                )
-    about = (
-        "uxcost: geometric mean over scenarios, platforms and seeds; violated, energy and accuracy: arithmetic means. accuracy: of the "
-        "subnets that ran, over the jobs of Supernets."
-    )
-    columns = ("case", "policy", "cells", "uxcost", "violated_percent", "energy_j", "accuracy_percent")
-    return Table(f"{stage.name}_summary", f"{stage.title}: all scenarios and platforms", about, columns, tuple(rows))
-
-
-def reductions(findings: DreamFindings) -> list[Reduction]:
-    """Compare every variant of DREAM with every baseline, at load 1 and at the other loads."""
-    names = findings.plan.policies
-    what: list[tuple[str, str, str, str]] = []
-    rates: list[tuple[float, float]] = []
-    uxcost: list[Paired] = []
-    energy: list[Paired] = []
-    for stage, cases in _levels(findings):
-        cells = [cell for cell in stage.runs if cell.case in cases]
-        contested = {case: stage.contested(cell for cell in cells if cell.case == case) for case in cases}
-        label = cases[0] if len(cases) == 1 else "every load"
-        for where, policy, baseline in product(("all", "contested"), names.variants, names.baselines):
-            others = {
-                cell: cell._replace(policy=baseline)
-                for cell in cells
-                if cell.policy == policy and (where == "all" or cell.pair in contested[cell.case])
-            }
-            others = {cell: other for cell, other in others.items() if other in stage.runs}
-            what.append((where, label, policy, baseline))
-            sides = [100 * _mean([stage.mean(cell, "violation_rate") for cell in side]) for side in (others, others.values())]
-            rates.append((sides[0], sides[1]))
-            uxcost.append(paired(stage, "uxcost", others.__getitem__, others))
-            energy.append(paired(stage, "energy_j", others.__getitem__, others))
-    return [Reduction(*one) for one in zip(*zip(*what, strict=True), ratios(uxcost), ratios(energy), rates, strict=True)] if what else []
-
-
-def _levels(findings: DreamFindings) -> Iterator[tuple[Stage, tuple[str, ...]]]:
-    for name in ("main", "loads"):
-        stage = findings.stages.get(name)
-        if stage is not None:
-            for case in stage.cases:
-                yield stage, (case,)
-            if len(stage.cases) > 1:
-                yield stage, stage.cases
-
-
-def reductions_table(found: Sequence[Reduction]) -> Table:
-    """The comparisons as a table."""
-    rows = [
-        (
-            one.case,
-            one.where,
-            one.uxcost.n_cells,
-            one.policy,
-            one.baseline,
-            *reduced(one.uxcost),
-            100 * (1 - one.uxcost.least),
-            "" if one.uxcost.least_at is None else f"{one.uxcost.least_at.scenario} on {one.uxcost.least_at.platform}",
-            *one.violations_percent,
-            *reduced(one.energy),
-        )
-        for one in found
-    ]
-    columns = (
-        "case", "pairs", "cells", "policy", "baseline", "less_uxcost_percent", "low_percent", "high_percent", "largest_percent",
-        "largest_at", "violated_percent", "baseline_violated_percent", "less_energy_percent", "less_energy_low", "less_energy_high",
-    )  # fmt: skip
-    about = (
-        "less_uxcost: 1 - geometric mean, over scenarios, platforms and seeds, of the ratio of UXCost, with its 95 % interval (paired, "
-        "seeds resampled); negative: more. largest: of one scenario and platform. contested: pairs of scenario and platform in which some "
-        "policy misses a deadline. violated: mean rates."
-    )
-    return Table("reductions", "UXCost of DREAM against the baselines", about, columns, tuple(rows))
-
-
-def reduced(ratio: Ratio) -> tuple[float, float, float]:
-    """Per cent less, with the ends of the interval ascending."""
-    return 100 * (1 - ratio.mean), 100 * (1 - ratio.high), 100 * (1 - ratio.low)
-
-
-def loads_table(findings: DreamFindings) -> Table:
-    """What the scan found."""
-    rule, scanned = findings.plan.scan, findings.plan.policies.scan
-    rows: list[tuple[Value, ...]] = [
-        (*one.pair, one.miss, one.collapse, *(one.loads or (float("nan"),) * len(LEVELS))) for one in findings.loads.values()
-    ]
-    shares = ", ".join(f"{100 * share:g} %" for share in rule.shares)
-    about = (
-        f"first_miss: least load of {rule.grid[0]:g}, times {rule.factor:g}, ... {rule.grid[-1]:g} at which {scanned} violates "
-        f"{100 * rule.miss:g} % of the deadlines or more ({rule.n_seeds} seeds of {rule.duration_s:g} s each); collapse: first load at "
-        f"which it violates {100 * rule.collapse:g} %; then the loads at {shares} of the way from one to the other."
-    )
-    return Table("scan", "Loads", about, ("scenario", "platform", "first_miss", "collapse", *LEVELS), tuple(rows))
-
-
-def landscape_table(findings: DreamFindings) -> Table:
-    """The best point of each landscape, and where the tuner went."""
-    stage, names = findings.stages["landscape"], findings.plan.policies
-    rows = []
-    for pair in dict.fromkeys(cell.pair for cell in stage.runs):
-        points = [cell for cell in stage.runs if cell.pair == pair and "," in cell.case]
-        whole, tuned = (Cell(DEFAULT, *pair, policy) for policy in (names.fixed, names.tuned))
-        if not points or whole not in stage.runs or tuned not in stage.runs:
-            continue
-        values = [_geometric([stage.values(cell, "uxcost")]) for cell in points]
-        best = int(np.nanargmin(values))
-        path = findings.paths.get(pair[0])
-        last = path.parameters[-1].tolist() if path is not None and path.parameters.size else [float("nan")] * 2
-        n_moves = len(path.parameters) - 1 if path is not None else 0
-        x, y = map(float, points[best].case.split(","))
-        worst = float(np.nanmax(values)) / values[best]
-        others = [_geometric([stage.values(cell, "uxcost")]) / values[best] for cell in (whole, tuned)]
-        rows.append((*pair, stage.runs[whole][0].label.load, x, y, values[best], worst, *others, *last[:2], n_moves))
-    short = [path.partition(".")[2] for path in names.axes]
-    columns = (
-        "scenario", "platform", "load", *(f"best_{one}" for one in short), "best_uxcost", "worst_over_best", "default_over_best",
-        "tuned_over_best", *(f"last_{one}" for one in short), "changes",
-    )  # fmt: skip
-    about = (
-        "UXCost: geometric mean over the seeds. best: of the grid; default: without the tuner; tuned: with it, its search included; last: "
-        "parameters at the end of the tuner's way under seed 0, which changed them so many times, probes included."
-    )
-    return Table("landscape_summary", "The tuner and the best fixed parameters", about, columns, tuple(rows))
-
-
-def _against_default(stage: Stage, metric: str, cells: Iterable[Cell]) -> Paired:
-    """Compare cells with those of the same policy in which nothing is changed."""
-    return paired(stage, metric, lambda cell: cell._replace(case=DEFAULT), cells)
-
-
-def ablation_table(findings: DreamFindings) -> Table:
-    """What each part is worth."""
-    stage = findings.stages["ablation"]
-    by_case = {case: [cell for cell in stage.runs if cell.case == case] for case in stage.cases}
-    uxcost, energy = (ratios([_against_default(stage, metric, cells) for cells in by_case.values()]) for metric in ("uxcost", "energy_j"))
-    rows = []
-    for (case, cells), ratio, spent in zip(by_case.items(), uxcost, energy, strict=True):
-        rates = 100 * _mean([stage.mean(cell, "violation_rate") for cell in cells])
-        accuracy = _mean([stage.mean(cell, "accuracy") for cell in cells])
-        rows.append((case, ratio.n_cells, ratio.mean, ratio.low, ratio.high, rates, spent.mean, accuracy))
-    about = f"uxcost_ratio: to {findings.plan.policies.fixed} (default), geometric mean with its 95 % interval; more than 1: worse."
-    columns = ("case", "cells", "uxcost_ratio", "low", "high", "violated_percent", "energy_ratio", "accuracy_percent")
-    return Table("ablation_summary", "What each part is worth", about, columns, tuple(rows))
-
-
-def settings_table(findings: DreamFindings) -> Table:
-    """What each setting is worth, those that matter most first."""
-    stage, names = findings.stages["settings"], findings.plan.policies
-    changed = variations(findings.policies[names.fixed], findings.policies[names.tuned])
-    found = ratios(
-        [
-            _against_default(stage, "uxcost", [cell for cell in stage.runs if (cell.case, cell.policy) == (one.case, one.policy)])
-            for one in changed
-        ]
-    )
-    reach: dict[str, float] = {}
-    for one, ratio in zip(changed, found, strict=True):
-        reach[one.path] = max(reach.get(one.path, 0.0), abs(float(np.log(ratio.mean))) if ratio.n_cells else 0.0)
-    order = sorted(range(len(changed)), key=lambda place: (-reach[changed[place].path], changed[place].path))
-    rows = []
-    for one, ratio in ((changed[place], found[place]) for place in order):
-        is_marked = "yes" if one.is_reconstructed else "no"
-        rows.append((one.path, one.policy, is_marked, str(one.default), str(one.value), ratio.n_cells, ratio.mean, ratio.low, ratio.high))
-    columns = ("setting", "policy", "reconstructed", "default", "value", "cells", "uxcost_ratio", "low", "high")
-    about = "uxcost_ratio: to the default, geometric mean with its 95 % interval. Settings by the largest change of one of their values."
-    return Table("settings_summary", "What the settings are worth", about, columns, tuple(rows))
-
-
-def stage_tables(findings: DreamFindings, name: str) -> list[Table]:
-    """The tables of one stage."""
-    stage = findings.stages[name]
-    tables = [cells_table(stage)]
-    if name in ("main", "loads", "cascade", "errors"):
-        tables.append(summary_table(stage, findings))
-    if name in ("main", "loads"):
-        tables.append(reductions_table(reductions(findings)))
-    if name == "loads":
-        tables.append(loads_table(findings))
-    more = {"landscape": landscape_table, "ablation": ablation_table, "settings": settings_table}
-    if name in more:
-        tables.append(more[name](findings))
-    return tables
-
-
-def _geometric(parts: Sequence[np.ndarray]) -> float:
+def geometric(parts: Sequence[np.ndarray]) -> float:
+    """Geometric mean of what is above 0; NaN when there is nothing."""
     values = np.concatenate(parts)
     values = values[np.isfinite(values) & (values > 0)]
     return float(np.exp(np.log(values).mean())) if len(values) else float("nan")
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean_of(values: Sequence[float]) -> float:
+    """Mean of what is defined; NaN when there is nothing."""
     known = [one for one in values if np.isfinite(one)]
     return float(np.mean(known)) if known else float("nan")
 

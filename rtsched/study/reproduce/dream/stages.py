@@ -9,19 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from rtsched.errors import InputError
 from rtsched.library import load_scenario
-from rtsched.policies.registry import ROLES, configure, setting_paths
+from rtsched.policies.registry import ROLES, configure
 from rtsched.policies.roles import Policy, Setting
 from rtsched.study.reproduce.cells import Case, Pair
-from rtsched.study.reproduce.loads import LEVELS, PairLoads
-from rtsched.study.reproduce.plan import DreamPlan
+from rtsched.study.reproduce.dream.loads import LEVELS, PairLoads
+from rtsched.study.reproduce.dream.plan import DreamPlan
+from rtsched.study.reproduce.settings import DEFAULT, setting_of, variations
 from rtsched.study.runner import PlannedRun
 
 __all__ = [
-    "DEFAULT",
     "Plans",
-    "Variation",
     "ablation_cases",
     "axis",
     "cascade_cases",
@@ -30,12 +28,7 @@ __all__ = [
     "load_cases",
     "main_cases",
     "setting_cases",
-    "setting_of",
-    "variations",
 ]
-
-DEFAULT = "default"
-"""The case in which nothing is changed."""
 
 
 @dataclass(frozen=True)
@@ -92,21 +85,6 @@ def axis(setting: Setting, n: int) -> list[float]:
     low = 0.0 if setting.low is None or not math.isfinite(setting.low) else float(setting.low)
     high = 2.0 if setting.high is None or not math.isfinite(setting.high) else float(setting.high)
     return [round(float(value), 6) for value in np.linspace(low, high, n)]
-
-
-def setting_of(policy: Policy, path: str) -> Setting:
-    """The declaration of a setting by its path.
-
-    Raises
-    ------
-    InputError
-        The policy has none there.
-    """
-    place, _, name = path.partition(".")
-    found: Setting | None = next((one for one in getattr(getattr(policy, place, None), "settings", ()) if one.name == name), None)
-    if found is None:
-        raise InputError(f"this study needs the setting {path!r} of policy {policy.name!r}, which does not have it")
-    return found
 
 
 def landscape_cases(plans: Plans) -> Iterator[Case]:
@@ -170,76 +148,6 @@ def error_cases(plans: Plans) -> Iterator[Case]:
             for seed in range(plans.plan.n_sweep_seeds):
                 for name, policy in plans.policies.items():
                     yield Case(f"{100 * error:g}", name, plans.run(pair, policy, seed, plans.sweep_load(pair), settings=factor))
-
-
-@dataclass(frozen=True)
-class Variation:
-    """Another value of a setting.
-
-    Attributes
-    ----------
-    path : str
-    setting : Setting
-    policy : str
-        Name of the policy that is changed.
-    default, value : object
-    changed : Policy
-    """
-
-    path: str
-    setting: Setting
-    policy: str
-    default: Any
-    value: Any
-    changed: Policy
-
-    @property
-    def case(self) -> str:
-        """What it is called."""
-        return f"{self.path}={self.value}"
-
-    @property
-    def is_reconstructed(self) -> bool:
-        """Whether the setting's meaning says that the paper does not state it."""
-        return "reconstruct" in self.setting.meaning.lower() or "(r)" in self.setting.meaning.lower()
-
-
-def variations(fixed: Policy, tuned: Policy) -> list[Variation]:
-    """Other values of every setting of DREAM: half and twice a number, each other choice, the other of two.
-
-    Settings that the policy without a tuner has are changed there, where no tuner works against them; the others in the tuned one.
-    Values that the setting does not take are left out.
-    """
-    found = []
-    own = set(setting_paths(fixed))
-    for path in dict.fromkeys((*setting_paths(fixed), *setting_paths(tuned))):
-        policy = fixed if path in own else tuned
-        setting = setting_of(policy, path)
-        place, _, name = path.partition(".")
-        default = getattr(getattr(policy, place), name)
-        for value in _others(setting, default):
-            try:
-                changed = configure(policy, {path: value})
-            except InputError:  # a rule between settings
-                continue
-            found.append(Variation(path, setting, policy.name, default, getattr(getattr(changed, place), name), changed))
-    return found
-
-
-def _others(setting: Setting, default: Any) -> list[Any]:
-    """Values beside the default."""
-    if isinstance(default, bool):
-        return [not default]
-    if setting.choices is not None:
-        return [one for one in setting.choices if one != default and not isinstance(default, tuple)]
-    if not isinstance(default, (int, float)):
-        return []
-    ends = [one for one in (setting.low, setting.high) if one is not None and math.isfinite(one)]
-    wanted = [default / 2, default * 2] if default else [1, *ends]
-    low, high = (-math.inf if setting.low is None else setting.low), (math.inf if setting.high is None else setting.high)
-    clipped = [min(max(one, low), high) for one in wanted]
-    typed: list[float] = [round(one) if isinstance(default, int) else float(one) for one in clipped]
-    return [one for one in dict.fromkeys(typed) if one != default]
 
 
 def setting_cases(plans: Plans) -> Iterator[Case]:

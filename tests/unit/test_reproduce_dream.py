@@ -14,16 +14,19 @@ import rtsched
 from rtsched.errors import InputError
 from rtsched.policies.registry import load_policy
 from rtsched.policies.roles import Policy, Setting
-from rtsched.report.reproduction import ABSTRACT_PERCENT, STORE, Writer, signed
+from rtsched.report.dream import ABSTRACT_PERCENT, DREAM
+from rtsched.report.reproduction import STORE, Writer, signed
 from rtsched.study.intervals import mean_intervals
 from rtsched.study.reproduce.cells import Case, Cell, Stage, paired, ratios
-from rtsched.study.reproduce.dream import STAGES, reproduce_dream
-from rtsched.study.reproduce.loads import chosen_loads
-from rtsched.study.reproduce.plan import FULL, QUICK, DreamPolicies, ScanRule
+from rtsched.study.reproduce.dream.loads import chosen_loads
+from rtsched.study.reproduce.dream.plan import FULL, QUICK, DreamPolicies, ScanRule
+from rtsched.study.reproduce.dream.stages import axis
+from rtsched.study.reproduce.dream.study import STAGES, reproduce_dream
+from rtsched.study.reproduce.dream.tables import reductions
+from rtsched.study.reproduce.dream.tuning import tuner_path
 from rtsched.study.reproduce.session import Session
-from rtsched.study.reproduce.stages import axis, variations
-from rtsched.study.reproduce.tables import Table, reductions
-from rtsched.study.reproduce.tuning import tuner_path
+from rtsched.study.reproduce.settings import variations
+from rtsched.study.reproduce.tables import Table
 from rtsched.study.runner import RunsInterrupted
 from rtsched.study.store import Store
 from rtsched.study.stored import RunLabel, StoredRun
@@ -35,7 +38,7 @@ def reproduce(folder, plan, progress=None):
     folder.mkdir(exist_ok=True)
     with Store(folder / STORE) as store:
         session = Session(store, 2, progress)
-        return reproduce_dream(plan, session, Writer(folder, COMMAND).tell), session.n_new
+        return reproduce_dream(plan, session, Writer(folder, COMMAND, DREAM).tell), session.n_new
 
 
 def bare(folder):
@@ -188,7 +191,7 @@ def test_every_part_is_there(folder, findings):
 
 def test_the_main_table_is_what_single_runs_say(folder, findings):
     entries = rows(folder, "main")
-    assert len(entries) == 2 * 7
+    assert len(entries) == 2 * len(findings.plan.policies.names)
     one = next(row for row in entries if (row["scenario"], row["policy"]) == ("vr_gaming", "dream-smartdrop"))
     policy = stand_ins()["dream-smartdrop"]
     outcomes = [rtsched.simulate("vr_gaming", "dream_4k_2os", policy, seed=seed, duration_s=0.1) for seed in range(3)]
@@ -226,7 +229,8 @@ def test_summaries_agree_with_the_cells(folder, findings):
         own = [float(row["violated_percent"]) for row in rows(folder, "main") if row["policy"] == policy]
         assert float(summary[policy]["violated_percent"]) == pytest.approx(np.mean(own))
     found = {(one.case, one.where, one.policy, one.baseline): one for one in reductions(findings)}
-    assert len(found) == 5 * 2 * 4 * 3
+    names = findings.plan.policies
+    assert len(found) == 5 * 2 * len(names.variants) * len(names.baselines)
     assert found["load 1", "all", "dream", "fcfs"].uxcost.n_cells == 2
     table = rows(folder, "reductions")
     assert len(table) == len(found)
@@ -269,8 +273,8 @@ def test_more_seeds_run_only_what_is_new(tmp_path, undrawn):
     plan = tiny_plan(scenarios=("drone_outdoor",), sweep_scenarios=())
     _, n_first = reproduce(tmp_path, replace(plan, n_seeds=2))
     _, n_more = reproduce(tmp_path, replace(plan, n_seeds=3))
-    n_policies, n_loads = 7, 4
-    assert n_more == n_policies * n_loads
+    n_loads = 4
+    assert n_more == len(plan.policies.names) * n_loads
     assert n_first > n_more
 
 
@@ -278,7 +282,7 @@ def test_a_study_that_was_stopped_is_usable_and_goes_on(tmp_path, folder, findin
     """Ctrl-C in the second part: the first is written, and what comes later makes the same files."""
 
     def stop(title, n_done, n_runs):
-        if title == STAGES["loads"][0] and n_done >= 30:
+        if title == STAGES["loads"].title and n_done >= 30:
             raise KeyboardInterrupt
 
     with pytest.raises(RunsInterrupted):
@@ -305,7 +309,7 @@ def test_a_study_that_was_stopped_is_usable_and_goes_on(tmp_path, folder, findin
 
 def test_without_matplotlib_there_are_no_figures(tmp_path, undrawn):
     plan = tiny_plan(scenarios=("drone_outdoor",), sweep_scenarios=(), n_seeds=2)
-    writer = Writer(tmp_path, COMMAND)
+    writer = Writer(tmp_path, COMMAND, DREAM)
     with Store(tmp_path / STORE) as store:
         reproduce_dream(plan, Session(store), writer.tell)
     assert writer.notes == ["no figures were drawn: they need matplotlib (pip install 'rtsched[plot]')"]

@@ -7,17 +7,16 @@ Kim et al., "DREAM: A Dynamic Scheduler for Dynamic Real-time Multi-model ML Wor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rtsched.library import load_platform, load_scenario
 from rtsched.policies.roles import Policy
 from rtsched.run import compile
-from rtsched.study.reproduce.cells import Pair, Stage
-from rtsched.study.reproduce.loads import PairLoads, find_loads
-from rtsched.study.reproduce.plan import DreamPlan
-from rtsched.study.reproduce.session import Session, StageInterrupted
-from rtsched.study.reproduce.stages import (
+from rtsched.study.reproduce.cells import Case, Pair, Stage
+from rtsched.study.reproduce.dream.loads import PairLoads, find_loads
+from rtsched.study.reproduce.dream.plan import DreamPlan
+from rtsched.study.reproduce.dream.stages import (
     Plans,
     ablation_cases,
     cascade_cases,
@@ -26,23 +25,16 @@ from rtsched.study.reproduce.stages import (
     load_cases,
     main_cases,
     setting_cases,
-    setting_of,
 )
-from rtsched.study.reproduce.tuning import TunerPath, tuner_path
-from rtsched.study.runner import RunsInterrupted
+from rtsched.study.reproduce.dream.tuning import TunerPath, tuner_path
+from rtsched.study.reproduce.parts import Part, run_parts
+from rtsched.study.reproduce.session import Session
+from rtsched.study.reproduce.settings import setting_of
 
-__all__ = ["STAGES", "DreamFindings", "check_plan", "reproduce_dream"]
+__all__ = ["KEPT", "STAGES", "DreamFindings", "check_plan", "reproduce_dream"]
 
-STAGES = {
-    "main": ("every policy at load 1", main_cases),
-    "loads": ("every policy where deadlines begin to be missed", load_cases),
-    "landscape": ("UXCost over the parameters that the tuner searches", landscape_cases),
-    "ablation": ("DREAM without its parts", ablation_cases),
-    "cascade": ("probability that a cascade goes on", cascade_cases),
-    "errors": ("layers that take longer or shorter than estimated", error_cases),
-    "settings": ("other values of what is reconstructed", setting_cases),
-}
-"""Name to title and runs, in the order in which they are done: a study that is stopped has the most important ones."""
+KEPT = ("uxcost", "violation_rate", "energy_j")
+"""Metrics that tables and figures are made of. A full study has 50,000 runs; with all metrics they would take 200 MB."""
 
 
 @dataclass
@@ -110,29 +102,21 @@ def reproduce_dream(plan: DreamPlan, session: Session, tell: Callable[[DreamFind
 
     Raises
     ------
-    rtsched.errors.InputError, rtsched.errors.PolicyError
-        As for `rtsched.study.runner.run_planned`.
-    KeyboardInterrupt
-        Ctrl-C. Every finished run is in the store.
+    rtsched.errors.InputError, rtsched.errors.PolicyError, KeyboardInterrupt
+        As for `rtsched.study.reproduce.parts.run_parts`.
     """
     findings = DreamFindings(plan, check_plan(plan))
-    for name, (title, cases_of) in STAGES.items():
-        if name == "loads":
-            findings.loads = find_loads(plan, findings.policies[plan.policies.scan], session)
-        try:
-            findings.stages[name] = session.stage(name, title, list(cases_of(findings.plans)))
-        except StageInterrupted as interruption:
-            if session.n_new and interruption.stage.runs:
-                findings.stages[name] = interruption.stage
-                tell(findings, name)
-            raise RunsInterrupted([], session.n_new) from None
-        if name == "landscape":
-            _follow(findings)
-        tell(findings, name)
-    return findings
+    session.kept = KEPT
+    return run_parts(STAGES, findings, session, tell)
 
 
-def _follow(findings: DreamFindings) -> None:
+def _scan(findings: DreamFindings, session: Session) -> None:
+    """Find the loads."""
+    plan = findings.plan
+    findings.loads = find_loads(plan, findings.policies[plan.policies.scan], session)
+
+
+def _follow(findings: DreamFindings, session: Session) -> None:
     """Record the tuner's ways."""
     plan = findings.plan
     policy = findings.policies[plan.policies.tuned]
@@ -140,3 +124,19 @@ def _follow(findings: DreamFindings) -> None:
         pair = (scenario, plan.sweep_platforms[0])
         problem = compile(*pair, duration_s=plan.duration_s, load=findings.plans.sweep_load(pair))
         findings.paths[scenario] = tuner_path(problem, policy, 0)
+
+
+def _from(cases: Callable[[Plans], Iterable[Case]]) -> Callable[[DreamFindings], Iterable[Case]]:
+    return lambda findings: cases(findings.plans)
+
+
+STAGES = {
+    "main": Part("every policy at load 1", _from(main_cases)),
+    "loads": Part("every policy where deadlines begin to be missed", _from(load_cases), before=_scan),
+    "landscape": Part("UXCost over the parameters that the tuner searches", _from(landscape_cases), after=_follow),
+    "ablation": Part("DREAM without its parts", _from(ablation_cases)),
+    "cascade": Part("probability that a cascade goes on", _from(cascade_cases)),
+    "errors": Part("layers that take longer or shorter than estimated", _from(error_cases)),
+    "settings": Part("other values of what is reconstructed", _from(setting_cases)),
+}
+"""By name, in the order in which they are done: a study that is stopped has the most important ones."""

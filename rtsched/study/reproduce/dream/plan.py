@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from rtsched.documents import hint
-from rtsched.errors import FaultList, InputError
-from rtsched.policies.registry import load_policy, policy_names
+from rtsched.errors import InputError
 from rtsched.policies.roles import Policy
+from rtsched.study.reproduce.policies import load_policies
 
 __all__ = ["FULL", "QUICK", "DreamPlan", "DreamPolicies", "ScanRule"]
 
@@ -58,16 +57,7 @@ class DreamPolicies:
         InputError
             A message for each that this installation does not have.
         """
-        known = policy_names()
-        faults = FaultList()
-        found = {}
-        for name in self.names:
-            if name not in self.given and name not in known:
-                faults.add(f"this study needs the policy {name!r}, which this installation does not have{hint(name, known, 'it has')}")
-            elif (policy := self.given.get(name) or faults.of(load_policy, name)) is not None:
-                found[name] = replace(policy, name=name)
-        faults.report()
-        return found
+        return load_policies(self.names, self.given)
 
 
 @dataclass(frozen=True)

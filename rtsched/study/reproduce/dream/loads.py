@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rtsched.policies.roles import Policy
 from rtsched.study.reproduce.cells import Pair
-from rtsched.study.reproduce.plan import DreamPlan, ScanRule
+from rtsched.study.reproduce.dream.plan import DreamPlan, ScanRule
 from rtsched.study.reproduce.session import Session
 from rtsched.study.runner import PlannedRun
 

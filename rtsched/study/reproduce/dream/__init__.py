@@ -1,0 +1,1 @@
+"""DREAM's evaluation (Kim et al., ASPLOS 2023)."""
