@@ -21,17 +21,29 @@ __all__ = ["app"]
 PlanT = TypeVar("PlanT")
 FindingsT = TypeVar("FindingsT")
 
-EPILOG = """\b
+FOLDER = """\
+The folder gets README.md, which tells what was found, tables as CSV and Markdown, figures (with matplotlib: pip install
+'rtsched[plot]'), and runs.sqlite with every finished run.
+
+Ctrl-C ends it. The folder then holds what is done, and the same command goes on from there. So does one with more seeds."""
+
+DREAM_EPILOG = f"""\b
 Examples:
   rtsched reproduce dream --quick
   rtsched reproduce dream -o dream
   rtsched reproduce dream -o dream --seeds 40
 
-The folder gets README.md, which tells what was found, tables as CSV and Markdown, figures (with matplotlib: pip install
-'rtsched[plot]'), and runs.sqlite with every finished run.
-
-Ctrl-C ends it. The folder then holds what is done, and the same command goes on from there. So does one with more seeds. The full
+{FOLDER} The full
 study takes hours; its main table comes first. docs/reproducing.md has more."""
+
+MOCA_EPILOG = f"""\b
+Examples:
+  rtsched reproduce moca --quick
+  rtsched reproduce moca -o moca
+  rtsched reproduce moca -o moca --seeds 40
+
+{FOLDER} The full
+study takes half an hour on two CPUs; its main table comes first. docs/reproducing.md has more."""
 
 app = typer.Typer(rich_markup_mode=None, help="Do the evaluation of a published scheduler again.", no_args_is_help=True)
 
@@ -41,7 +53,7 @@ def _group() -> None:
     """Do the evaluation of a published scheduler again."""
 
 
-@app.command(epilog=EPILOG)
+@app.command(epilog=DREAM_EPILOG)
 def dream(
     is_quick: Annotated[bool, typer.Option("--quick", help="Less than a minute: few and short runs, to see that all works.")] = False,
     output: Annotated[
@@ -64,6 +76,27 @@ def dream(
     given = {"--quick": is_quick, "--duration": duration, "--seeds": seeds}
     study = _Study("dream", plan, check_plan, reproduce_dream, DREAM)
     _run(study, output if output is not None else "dream-quick" if is_quick else "dream", workers, given)
+
+
+@app.command(epilog=MOCA_EPILOG)
+def moca(
+    is_quick: Annotated[bool, typer.Option("--quick", help="Less than a minute: few seeds and values, to see that all works.")] = False,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FOLDER", help="For the results.  [default: moca, or moca-quick]")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Runs side by side.  [default: the number of CPUs]")] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Seeds of the main table, from 0.  [default: 20; quick: 2]")] = None,
+) -> None:
+    """MoCA (HPCA 2023): sets of networks on eight tiles that share a DRAM, what each part brings, and DREAM with its regulation."""
+    from rtsched.report.moca import MOCA
+    from rtsched.study.reproduce.moca.plan import FULL, QUICK
+    from rtsched.study.reproduce.moca.study import check_plan, reproduce_moca
+
+    plan = QUICK if is_quick else FULL
+    if seeds is not None:
+        plan = replace(plan, n_seeds=seeds)
+    study = _Study("moca", plan, check_plan, reproduce_moca, MOCA)
+    _run(study, output if output is not None else "moca-quick" if is_quick else "moca", workers, {"--quick": is_quick, "--seeds": seeds})
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def signed(value: float) -> str:
     return f"-{digits(-value)}" if value < 0 else digits(value)
 
 
-def what_matters(table: Table, metric: str) -> Iterator[str]:
+def what_matters(table: Table, metric: str, mark: str = "a reconstruction") -> Iterator[str]:
     """Say which settings matter, from a table of `rtsched.study.reproduce.settings.changes_table`.
 
     Parameters
@@ -133,14 +133,16 @@ def what_matters(table: Table, metric: str) -> Iterator[str]:
     table : Table
     metric : str
         What its ratios are those of.
+    mark : str
+        What marked settings are.
     """
     place = table.columns.index("cells") + 1
     rows = [row for row in table.rows if np.isfinite(float(row[place]))]
     if rows:
-        yield " ".join(_what_matters(rows, metric, place)) + "\n"
+        yield " ".join(_what_matters(rows, metric, mark, place)) + "\n"
 
 
-def _what_matters(rows: Sequence[tuple[Value, ...]], metric: str, ratio: int) -> Iterator[str]:
+def _what_matters(rows: Sequence[tuple[Value, ...]], metric: str, mark: str, ratio: int) -> Iterator[str]:
     low, high = ratio + 1, ratio + 2
     changes: dict[str, list[float]] = {}
     for row in rows:
@@ -149,7 +151,7 @@ def _what_matters(rows: Sequence[tuple[Value, ...]], metric: str, ratio: int) ->
     small = [path for path, values in changes.items() if max(values) < SMALL]
     sure = {str(row[0]) for row in rows if not float(row[low]) <= 1 <= float(row[high])}
     first = max(rows, key=lambda row: abs(np.log(float(row[ratio]))))
-    yield f"{len(changes)} settings were changed, {len(marked)} of which say in their meaning that they are a reconstruction."
+    yield f"{len(changes)} settings were changed, {len(marked)} of which say in their meaning that they are {mark}."
     yield (
         f"Most depends on `{first[0]}`: with {first[4]} instead of {first[3]}, {metric} is {digits(float(first[ratio]))} times as large "
         f"({digits(float(first[low]))}..{digits(float(first[high]))})."

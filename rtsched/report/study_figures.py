@@ -47,12 +47,14 @@ def styles(baselines: Sequence[str], variants: Sequence[str]) -> dict[str, dict[
 
 
 @contextmanager
-def figure_of(n_panels: int, size: tuple[float, float] = PANEL_INCHES, **shared: Any) -> Iterator[tuple[Any, list[Any], BytesIO]]:
+def figure_of(
+    n_panels: int, size: tuple[float, float] = PANEL_INCHES, columns: int = COLUMNS, **shared: Any
+) -> Iterator[tuple[Any, list[Any], BytesIO]]:
     """A figure with panels, which is written into a file at the end."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    columns = min(n_panels, COLUMNS)
+    columns = min(n_panels, columns)
     rows = math.ceil(n_panels / columns)
     file = BytesIO()
     with mpl.rc_context(SETTINGS):

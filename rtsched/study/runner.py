@@ -29,7 +29,9 @@ class PlannedRun:
         As for `rtsched.compile`.
     policy : Policy
     seed : int
-    load, duration_s : float
+    load : float
+    duration_s : float or None
+        None: the scenario's own.
     settings : mapping of path to value
         Changes of the scenario and the platform.
     changes : mapping of path to value
@@ -41,7 +43,7 @@ class PlannedRun:
     policy: Policy
     seed: int
     load: float = 1.0
-    duration_s: float = 60.0
+    duration_s: float | None = 60.0
     settings: Mapping[str, Any] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -54,10 +56,11 @@ class PlannedRun:
         """Compile its problem."""
         return compile(self.scenario, self.platform, duration_s=self.duration_s, load=self.load, settings=self.settings)
 
-    def label(self) -> RunLabel:
-        """What the store says about it."""
+    def label(self, problem: Problem) -> RunLabel:
+        """What the store says about it, and about its compiled problem."""
         changed = {**self.settings, **self.changes}
-        return RunLabel(self.scenario, self.platform, self.policy.name, self.load, self.duration_s, self.seed, changed)
+        duration_s = problem.duration_ns * 1e-9 if self.duration_s is None else self.duration_s
+        return RunLabel(self.scenario, self.platform, self.policy.name, self.load, duration_s, self.seed, changed)
 
 
 class RunsInterrupted(KeyboardInterrupt):
@@ -162,6 +165,6 @@ class _Stream:
     def take(self, job: int, outcome: Outcome, wall_s: float) -> None:
         """Store a finished run."""
         place = self._running.pop(job)
-        self._store.add(self.keys[place] or "", stored_run(outcome, self._planned[place].label(), wall_s))
+        self._store.add(self.keys[place] or "", stored_run(outcome, self._planned[place].label(outcome.problem), wall_s))
         with self._lock:
             self.n_stored += 1

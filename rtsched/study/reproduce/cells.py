@@ -17,7 +17,7 @@ from rtsched.study.intervals import Estimates, mean_intervals
 from rtsched.study.runner import PlannedRun
 from rtsched.study.stored import StoredRun
 
-__all__ = ["Case", "Cell", "Pair", "Paired", "Ratio", "Stage", "paired", "ratios"]
+__all__ = ["Case", "Cell", "Pair", "Paired", "Ratio", "Stage", "paired", "paired_means", "ratios"]
 
 Pair = tuple[str, str]
 """A scenario and a platform."""
@@ -142,6 +142,9 @@ class Ratio:
     least : float
         The smallest ratio of a cell (geometric mean over seeds).
     least_at : Cell or None
+    most : float
+        The largest one.
+    most_at : Cell or None
     """
 
     mean: float
@@ -150,6 +153,8 @@ class Ratio:
     n_cells: int
     least: float
     least_at: Cell | None
+    most: float
+    most_at: Cell | None
 
 
 class Paired(NamedTuple):
@@ -181,13 +186,33 @@ def paired(stage: Stage, metric: str, other_of: Callable[[Cell], Cell], chosen: 
     return Paired(np.array(list(kept.values())), tuple(kept))
 
 
+def paired_means(stage: Stage, metric: str, other_of: Callable[[Cell], Cell], chosen: Iterable[Cell]) -> Paired:
+    """Divide means over the seeds, as for rates, which may be 0 under a seed.
+
+    The logarithm of the ratio of two means is linearised in the seeds: log(mean x / mean y) + x / mean x - y / mean y has the former as
+    its mean, and the spread that it has to first order.
+
+    Parameters
+    ----------
+    stage, metric, other_of, chosen
+        As for `paired`; cells are left out where one of the means is 0.
+    """
+    kept: dict[Cell, NDArray[np.float64]] = {}
+    for cell in chosen:
+        if cell in stage.runs and other_of(cell) in stage.runs:
+            own, other = stage.values(cell, metric), stage.values(other_of(cell), metric)
+            if own.mean() > 0 and other.mean() > 0:
+                kept[cell] = np.log(own.mean() / other.mean()) + own / own.mean() - other / other.mean()
+    return Paired(np.array(list(kept.values())), tuple(kept))
+
+
 def ratios(found: Sequence[Paired]) -> list[Ratio]:
     """Take geometric means with their intervals.
 
     For each seed the logarithms are averaged over the cells; the interval is that of the mean of these averages over the seeds
     (`rtsched.study.intervals.mean_intervals`): seeds are resampled, scenarios and platforms are not.
     """
-    nothing = Ratio(np.nan, np.nan, np.nan, 0, np.nan, None)
+    nothing = Ratio(np.nan, np.nan, np.nan, 0, np.nan, None, np.nan, None)
     made = [nothing] * len(found)
     by_seeds: dict[int, list[int]] = {}
     for place, one in enumerate(found):
@@ -199,7 +224,8 @@ def ratios(found: Sequence[Paired]) -> list[Ratio]:
         for column, place in enumerate(places):
             logs, cells = found[place]
             by_cell = logs.mean(axis=1)
-            least = int(np.argmin(by_cell))
+            least, most = int(np.argmin(by_cell)), int(np.argmax(by_cell))
             mean, low, high = (float(np.exp(part[column])) for part in (means.mean, means.low, means.high))
-            made[place] = Ratio(mean, low, high, len(cells), float(np.exp(by_cell[least])), cells[least])
+            ends = (float(np.exp(by_cell[least])), cells[least], float(np.exp(by_cell[most])), cells[most])
+            made[place] = Ratio(mean, low, high, len(cells), *ends)
     return made

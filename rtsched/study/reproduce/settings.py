@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,14 +65,14 @@ class Variation:
     @property
     def is_reconstructed(self) -> bool:
         """Whether the setting's meaning says that the paper does not state it."""
-        return "reconstruct" in self.setting.meaning.lower() or "(r)" in self.setting.meaning.lower()
+        return any(mark in self.setting.meaning.lower() for mark in ("reconstruct", "(r)", "(assumed)", "(ours)"))
 
 
-def variations(fixed: Policy, tuned: Policy) -> list[Variation]:
-    """Other values of every setting of DREAM: half and twice a number, each other choice, the other of two.
+def variations(fixed: Policy, tuned: Policy, more: Mapping[str, Sequence[Any]] | None = None) -> list[Variation]:
+    """Other values of every setting: half and twice a number, each other choice, the other of two.
 
     Settings that the policy without a tuner has are changed there, where no tuner works against them; the others in the tuned one.
-    Values that the setting does not take are left out.
+    Values that the setting does not take are left out. `more` has more values by path.
     """
     found = []
     own = set(setting_paths(fixed))
@@ -81,7 +81,7 @@ def variations(fixed: Policy, tuned: Policy) -> list[Variation]:
         setting = setting_of(policy, path)
         place, _, name = path.partition(".")
         default = getattr(getattr(policy, place), name)
-        for value in _others(setting, default):
+        for value in dict.fromkeys((*_others(setting, default), *(more or {}).get(path, ()))):
             try:
                 changed = configure(policy, {path: value})
             except InputError:  # a rule between settings
@@ -106,12 +106,15 @@ def _others(setting: Setting, default: Any) -> list[Any]:
     return [one for one in dict.fromkeys(typed) if one != default]
 
 
-def against_default(stage: Stage, metric: str, cells: Iterable[Cell]) -> Paired:
+Pairing = Callable[[Stage, str, Callable[[Cell], Cell], Iterable[Cell]], Paired]
+
+
+def against_default(stage: Stage, metric: str, cells: Iterable[Cell], pairing: Pairing = paired) -> Paired:
     """Compare cells with those of the same policy in which nothing is changed."""
-    return paired(stage, metric, lambda cell: cell._replace(case=DEFAULT), cells)
+    return pairing(stage, metric, lambda cell: cell._replace(case=DEFAULT), cells)
 
 
-def changes_table(stage: Stage, changed: Sequence[Variation], metrics: Mapping[str, str]) -> Table:
+def changes_table(stage: Stage, changed: Sequence[Variation], metrics: Mapping[str, str], pairing: Pairing = paired) -> Table:
     """What each setting is worth, those that matter most first.
 
     Parameters
@@ -121,10 +124,12 @@ def changes_table(stage: Stage, changed: Sequence[Variation], metrics: Mapping[s
     changed : sequence of Variation
     metrics : mapping of column to metric
         Ratios to the default. The first has an interval and decides the order.
+    pairing : callable
+        `rtsched.study.reproduce.cells.paired` or `paired_means`.
     """
     cells = [[cell for cell in stage.runs if (cell.case, cell.policy) == (one.case, one.policy)] for one in changed]
     (first, found), *others = (
-        (column, ratios([against_default(stage, metric, own) for own in cells])) for column, metric in metrics.items()
+        (column, ratios([against_default(stage, metric, own, pairing) for own in cells])) for column, metric in metrics.items()
     )
     reach: dict[str, float] = {}
     for one, ratio in zip(changed, found, strict=True):

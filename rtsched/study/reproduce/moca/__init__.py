@@ -1,0 +1,1 @@
+"""MoCA's evaluation (Kim et al., HPCA 2023)."""
