@@ -7,6 +7,7 @@ import numpy as np
 from rtsched.policies.registry import load_policy
 from rtsched.policies.roles import Dropper, Mapper, Policy, Selector, Setting, Tuner
 from rtsched.study.reproduce.dream.plan import DreamPlan, DreamPolicies, ScanRule
+from rtsched.study.reproduce.moca.plan import MocaPlan, Together
 
 
 class Weighted(Mapper):
@@ -93,5 +94,23 @@ def tiny_plan(**changes):
         triggers=(0.5, 1.0),
         errors=(0.0, 0.3),
         n_grid=2,
+    )
+    return replace(plan, **changes)
+
+
+def tiny_moca_plan(**changes):
+    """A study of MoCA of a few seconds, with the policies themselves."""
+    plan = MocaPlan(
+        name="tiny",
+        sets={"A": ("moca_a", "moca_a_artifact"), "C": ("moca_c", "moca_c_artifact")},
+        qualities=("M",),
+        loads=(1.0,),
+        n_seeds=3,
+        n_sweep_seeds=2,
+        bandwidths=(8.0, 64.0),
+        tiles=(4, 8),
+        regroups_us=(0.0, 300.0),
+        more_values={"regulator.min_share": (1.0,)},
+        together=Together(scenarios=("vr_gaming",), platforms=("dream_4k_2ws",), bandwidths=(90.0, 22.0), n_seeds=2, duration_s=0.2),
     )
     return replace(plan, **changes)

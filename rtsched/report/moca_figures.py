@@ -53,6 +53,15 @@ def _grid(ax: Any) -> None:
     ax.grid(True, axis="y", linewidth=0.3, color="#cccccc")
 
 
+def _plain(axis: Any) -> None:
+    """Few plain numbers along an axis of ratios."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
+
+
 def _rows(table: Table, **wanted: object) -> list[dict[str, Any]]:
     named: list[dict[str, Any]] = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     return [row for row in named if all(row[column] == value for column, value in wanted.items())]
@@ -74,7 +83,9 @@ def _by_set(findings: MocaFindings, look: Look) -> bytes:
                     [plans.cell(*one, policy) for one in found if (one.name, one.level.arrivals) == (name, which)] for which in arrivals
                 ]
                 y = [100 * np.mean([stage.mean(cell, "sla") for cell in own]) if own else np.nan for own in cells]
-                ax.plot(range(len(arrivals)), y, linewidth=1, markersize=3.5, **look[policy])
+                n_loads = sum(which != TRACE for which in arrivals)
+                ax.plot(range(n_loads), y[:n_loads], linewidth=1, markersize=3.5, **look[policy])
+                ax.plot(range(n_loads, len(y)), y[n_loads:], linestyle="", markersize=3.5, **look[policy])
             ax.set(title=f"set {name}", ylim=(0, 102))
             ax.set_xticks(range(len(arrivals)), arrivals)
             _grid(ax)
@@ -103,8 +114,6 @@ def _priorities(findings: MocaFindings, look: Look) -> bytes:
 
 def _ratios(findings: MocaFindings, look: Look) -> bytes:
     """MoCA over every other policy with intervals, a panel for each metric; full marks: every load, hollow ones: trace."""
-    from matplotlib.ticker import MaxNLocator, NullFormatter
-
     found = [one for one in comparisons(findings) if one.arrivals in (EVERY, TRACE) and one.other in look and one.ratio.n_cells]
     others = list(dict.fromkeys(one.other for one in found))
     titles = dict(zip(RATIOS, ("deadlines met", "system throughput", "fairness"), strict=True))
@@ -118,9 +127,7 @@ def _ratios(findings: MocaFindings, look: Look) -> bytes:
                     ax.errorbar(one.ratio.mean, y, xerr=np.nan_to_num(ends), markersize=4, linewidth=0.8, **look[one.other], **fill)
             ax.axvline(1, color="black", linewidth=0.6)
             ax.set(xscale="log", title=titles[metric])
-            ax.xaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 5, 10)))
-            ax.xaxis.set_major_formatter("{x:g}")
-            ax.xaxis.set_minor_formatter(NullFormatter())
+            _plain(ax.xaxis)
             ax.set_yticks(range(len(others)), others)
         figure.supxlabel(f"{findings.plan.policies.whole} / other policy; full: every load, hollow: trace", fontsize=8)
     return file.getvalue()
@@ -205,7 +212,7 @@ def _together(table: Table) -> bytes:
                 _ratio_line(ax, _rows(table, scenario=scenario, platform=platform), values, look[platform])
             ax.axhline(1, color="black", linewidth=0.6)
             ax.set(title=scenario, yscale="log")
-            ax.yaxis.set_major_formatter("{x:g}")
+            _plain(ax.yaxis)
             ax.set_xticks(range(len(values)), [f"{one:g}" for one in values])
             _grid(ax)
         figure.supxlabel("DRAM, GB/s", fontsize=8)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from program import Broken, invoke, messages, start
-from standins import tiny_plan
+from standins import tiny_moca_plan, tiny_plan
 
 from rtsched.policies.roles import Policy
 from rtsched.study.reproduce.dream import plan as plans
@@ -86,6 +86,39 @@ def test_a_policy_that_breaks_its_contract(tmp_path, tiny, monkeypatch):
     result = invoke(*BRIEF, "-o", tmp_path)
     assert result.exit_code == 1
     assert result.stderr.startswith("policy 'dream': ")
+
+
+# MoCA
+
+
+@pytest.fixture
+def tiny_moca(monkeypatch):
+    """The same of MoCA, without figures and sweeps."""
+    from rtsched.study.reproduce.moca import study
+
+    plan = tiny_moca_plan(sets={"A": ("moca_a", "moca_a_artifact")}, n_seeds=2)
+    monkeypatch.setattr("rtsched.study.reproduce.moca.plan.QUICK", plan)
+    monkeypatch.setattr(study, "STAGES", {"main": study.STAGES["main"]})
+    monkeypatch.setattr("rtsched.report.moca_figures.stage_figures", lambda findings, name: {})
+
+
+def test_moca_writes_its_folder(tmp_path, tiny_moca, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("reproduce", "moca", "--quick", "--seeds", 3)
+    with Store(tmp_path / "moca-quick" / "runs.sqlite") as store:
+        n_runs = len(store)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"moca-quick/README.md tells what was found; {n_runs} runs are new\n"
+    assert n_runs == 2 * 3 * 8
+    assert "`rtsched reproduce moca --quick --seeds 3`, rtsched " in (tmp_path / "moca-quick" / "README.md").read_text()
+
+
+def test_faults_of_moca_come_together(tmp_path, tiny_moca):
+    assert messages("reproduce", "moca", "--quick", "--seeds", 1, "--workers", 0, "-o", tmp_path / "x") == [
+        "--seeds: must be at least 2, got 1",
+        "threads: must be at least 1, got 0",
+    ]
+    assert not (tmp_path / "x").exists()
 
 
 ENDLESS = """
