@@ -43,7 +43,7 @@ Examples:
   rtsched reproduce moca -o moca --seeds 40
 
 {FOLDER} The full
-study takes half an hour on two CPUs; its main table comes first. docs/reproducing.md has more."""
+study takes ten minutes on two CPUs; its main table comes first. docs/reproducing.md has more."""
 
 app = typer.Typer(rich_markup_mode=None, help="Do the evaluation of a published scheduler again.", no_args_is_help=True)
 

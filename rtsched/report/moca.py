@@ -246,9 +246,7 @@ def _late(row: Mapping[str, Value]) -> str:
 def _swept(findings: MocaFindings, part: str, title: str) -> Iterator[str]:
     table = swept_table(findings, part)
     yield f"## {title}\n"
-    yield (
-        "Poisson rates are those of the load on the changed platform, whatever number of tiles it has; the trace asks the same of each.\n"
-    )
+    yield ("Poisson arrivals keep four groups of two tiles busy on the changed platform, however many it has; the trace stays as it is.\n")
     yield from _regulation(findings, table)
     yield from _shown_table(table)
 
