@@ -163,6 +163,8 @@ def _check(study: _Study[PlanT, FindingsT], workers: int | None) -> None:
 
 def _folder(output: str) -> Path:
     """Make the folder."""
+    if not output.strip():
+        raise InputError("-o: must be the name of a folder, got nothing")
     folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -105,7 +105,8 @@ def _reductions(findings: DreamFindings, look: Mapping[str, dict[str, Any]]) -> 
     with figure_of(len(cases), sharey=True) as (figure, axes, file):
         for ax, case in zip(axes, cases, strict=True):
             for place, policy in enumerate(names.variants):
-                _points(ax, [one for one in found if (one.case, one.policy) == (case, policy)], place, names.baselines, look[policy])
+                shift = (place - (len(names.variants) - 1) / 2) * 0.72 / len(names.variants)
+                _points(ax, [one for one in found if (one.case, one.policy) == (case, policy)], shift, names.baselines, look[policy])
             ax.axvline(1, color="black", linewidth=0.6)
             ax.set(xscale="log", title=case)
             ax.xaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 5, 10)))
@@ -117,8 +118,8 @@ def _reductions(findings: DreamFindings, look: Mapping[str, dict[str, Any]]) -> 
     return file.getvalue()
 
 
-def _points(ax: Any, found: Sequence[Reduction], place: int, baselines: Sequence[str], look: dict[str, Any]) -> None:
-    y = [baselines.index(one.baseline) + (place - 1.5) * 0.18 for one in found]
+def _points(ax: Any, found: Sequence[Reduction], shift: float, baselines: Sequence[str], look: dict[str, Any]) -> None:
+    y = [baselines.index(one.baseline) + shift for one in found]
     x = np.array([one.uxcost.mean for one in found])
     ends = np.array([[one.uxcost.mean - one.uxcost.low, one.uxcost.high - one.uxcost.mean] for one in found]).reshape(-1, 2).T
     ax.errorbar(x, y, xerr=np.nan_to_num(np.maximum(ends, 0)), linestyle="", markersize=3, linewidth=0.8, **look)

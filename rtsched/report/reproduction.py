@@ -87,11 +87,17 @@ class Writer(Generic[FindingsT]):
         for table in self._account.tables(findings, name):
             files.write(str(self._folder / f"{table.name}.csv"), [table_to_csv(table)])
             files.write(str(self._folder / f"{table.name}.md"), [table_to_markdown(table)])
+        self._tell_all(findings)  # drawing takes seconds, in which somebody may lose patience
         if can_draw():
             for figure, content in self._account.figures(findings, name).items():
                 files.write(str(self._folder / f"{figure}{SUFFIX}"), [content])
         elif NO_FIGURES not in self.notes:
             self.notes.append(NO_FIGURES)
+        self._tell_all(findings)
+
+    def _tell_all(self, findings: FindingsT) -> None:
+        from rtsched.report.study_figures import SUFFIX
+
         drawn = {path.stem: path.name for path in sorted(self._folder.glob(f"*{SUFFIX}"))}
         files.write(str(self._folder / "README.md"), [self._account.readme(findings, self._command, drawn)])
 

@@ -19,8 +19,8 @@ __all__ = ["SUFFIX", "can_draw", "figure_of", "legend", "settings_figure", "styl
 SUFFIX = ".svg"
 
 BASELINE_COLOURS = ("#999999", "#000000", "#e69f00", "#56b4e9", "#f0e442", "#cc79a7", "#d55e00")
-VARIANT_COLOURS = ("#66c2a5", "#33a089", "#0072b2", "#003f6b")
-"""Okabe and Ito's colours, which colour-blind readers tell apart; DREAM's variants are blues and greens of their own, light to dark."""
+VARIANT_COLOURS = ("#66c2a5", "#33a089", "#0072b2", "#003f6b", "#7b3294")
+"""Okabe and Ito's colours, which colour-blind readers tell apart; a paper's variants are blues and greens, light to dark; ours purple."""
 
 MARKS = "ovs^D<>PX*hpd"
 """One for each policy, so that figures can be read without colours."""
