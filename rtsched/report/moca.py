@@ -299,12 +299,13 @@ def _together(findings: MocaFindings) -> Iterator[str]:
     table, names = together_table(findings), findings.plan.policies
     yield f"## {table.title}\n"
     for row in _rows(table, pairs="all"):
-        mean, low, high = (float(row[column]) for column in ("uxcost_ratio", "low", "high"))
+        mean, low, high, most = (float(row[column]) for column in ("uxcost_ratio", "low", "high", "most"))
+        alone, joined = (digits(float(row[column])) for column in ("alone_violated_percent", "joined_violated_percent"))
         word = "less" if high < 1 else "more" if low > 1 else "no sure difference in"
         yield (
             f"- DRAM of {row['dram_gb_per_s']} GB/s: {word} UXCost with MoCA's regulation: {digits(mean)} times "
-            f"({digits(low)}..{digits(high)}); deadlines violated {digits(float(row['alone_violated_percent']))} % under `{names.alone}`, "
-            f"{digits(float(row['joined_violated_percent']))} % under `{names.joined}`"
+            f"({digits(low)}..{digits(high)}), at most {digits(most)} in {row['most_at']}; deadlines violated {alone} % under "
+            f"`{names.alone}`, {joined} % under `{names.joined}`"
         )
     yield from _shown_table(table)
 

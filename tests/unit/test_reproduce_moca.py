@@ -311,6 +311,7 @@ def test_dream_with_and_without_regulation(folder, findings, text):
     assert float(one["joined_violated_percent"]) == pytest.approx(100 * np.mean(violated))
     said = next(line for line in text.splitlines() if line.startswith("- DRAM of 22 GB/s: "))
     assert f"regulation: {digits(ratio)} times (" in said
+    assert f"), at most {digits(ratio)} in vr_gaming on dream_4k_2ws; deadlines violated" in said
     summary = row(folder, "together_summary", dram_gb_per_s="22", pairs="all")
     word = "less" if float(summary["high"]) < 1 else "more" if float(summary["low"]) > 1 else "no sure difference in"
     assert f": {word} UXCost" in said

@@ -135,7 +135,10 @@ def together_table(findings: MocaFindings) -> Table:
             rates = [_violated(findings, chosen, policy) for policy in (names.alone, names.joined)]
             rows.append((_number(case), where, len(chosen), *rates))
             found.append(paired(stage, "uxcost", lambda cell: cell._replace(policy=names.alone), chosen))
-    entries = [(*row, one.mean, one.low, one.high, one.least, one.most) for row, one in zip(rows, ratios(found), strict=True)]
+    entries = [
+        (*row, one.mean, one.low, one.high, one.least, one.most, "" if one.most_at is None else " on ".join(one.most_at.pair))
+        for row, one in zip(rows, ratios(found), strict=True)
+    ]
     about = (
         f"uxcost_ratio: {names.joined} over {names.alone}, geometric mean over scenarios, platforms and seeds with its 95 % interval, then "
         "the smallest and the largest of a scenario on a platform; below 1: better. contested: pairs of a scenario and a platform in which "
@@ -143,7 +146,7 @@ def together_table(findings: MocaFindings) -> Table:
     )
     columns = (
         "dram_gb_per_s", "pairs", "cells", "alone_violated_percent", "joined_violated_percent", "uxcost_ratio", "low", "high", "least",
-        "most",
+        "most", "most_at",
     )  # fmt: skip
     return Table("together_summary", f"{names.joined} and {names.alone}", about, columns, tuple(entries))
 
