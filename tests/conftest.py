@@ -4,9 +4,13 @@ Fixed examples by default, `HYPOTHESIS_PROFILE=long` for a search. Slow tests ru
 """
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# A shell that starts programs in the background lets them ignore Ctrl-C, and then tests of it wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "ci", derandomize=True, max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]

@@ -7,6 +7,9 @@ rates instead (a fluid model); this is what the cap stands for, and the tests ho
 from libc.stdint cimport int64_t
 
 from dataclasses import dataclass
+from numbers import Integral, Real
+
+MOST_LOADS = 10**9
 
 cdef enum:
     LARGEST = 65535  # of the counter's two registers
@@ -52,7 +55,7 @@ def count_accesses(n_loads, loads_per_cycle, window, threshold):
     Parameters
     ----------
     n_loads : int
-        At least 1.
+        1 to 10**9; takes about a nanosecond for each and for each cycle.
     loads_per_cycle : float
         Above 0, at most 1: what the array asks for.
     window, threshold : int
@@ -67,13 +70,15 @@ def count_accesses(n_loads, loads_per_cycle, window, threshold):
     ValueError
         A number is out of range.
     """
-    faults = [] if n_loads >= 1 else [f"n_loads must be at least 1, got {n_loads}"]
-    if not 0.0 < loads_per_cycle <= 1.0:
-        faults.append(f"loads_per_cycle must be above 0 and at most 1, got {loads_per_cycle}")
-    if not 0 <= window <= LARGEST:
-        faults.append(f"window must be 0 to {LARGEST}, got {window}")
-    if not 1 <= threshold <= LARGEST and window > 0:
-        faults.append(f"threshold must be 1 to {LARGEST}, got {threshold}")
+    least = 0 if window == 0 else 1
+    whole = (("n_loads", n_loads, 1, MOST_LOADS), ("window", window, 0, LARGEST), ("threshold", threshold, least, LARGEST))
+    faults = [
+        f"{name} must be a whole number, {low} to {high}, got {value!r}"
+        for name, value, low, high in whole
+        if not isinstance(value, Integral) or not low <= value <= high
+    ]
+    if not isinstance(loads_per_cycle, Real) or not 0.0 < loads_per_cycle <= 1.0:
+        faults.append(f"loads_per_cycle must be a number above 0, at most 1, got {loads_per_cycle!r}")
     if faults:
         raise ValueError("\n".join(faults))
     return CountedRun(*step(n_loads, loads_per_cycle, window, threshold))

@@ -151,7 +151,7 @@ def _check(study: _Study[PlanT, FindingsT], workers: int | None) -> None:
     from rtsched.study.many import check_threads
 
     faults: list[str] = []
-    checks: tuple[Callable[[], object], ...] = (lambda: study.check(study.plan), lambda: check_threads(workers))
+    checks: tuple[Callable[[], object], ...] = (lambda: study.check(study.plan), lambda: check_threads(workers, "--workers"))
     for check in checks:
         try:
             check()

@@ -3,7 +3,7 @@
 Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neural Networks", HPCA 2023, Algorithm 2 and section III.
 """
 
-from libc.math cimport ceil, floor
+from libc.math cimport INFINITY, ceil, floor
 from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free
 
@@ -58,8 +58,10 @@ cdef class MocaRegulator(NativeRegulator):
     No allocation is below min_share * d_i; what such a minimum holds back is taken from the others in the same way; if the minima
     alone exceed B, they are scaled to it.
 
-    The cap is what the access counter of each tile can be set to: of L loads per tile, all of the layer's, `threshold` in `window` cycles,
-    both of 16 bits, rounded so that the cap is not above the allocation unless the window is at its end.
+    The cap is what the access counter of each tile can be set to: `threshold` loads in `window` cycles, both of 16 bits, rounded so
+    that the cap is not above the allocation unless the window is at its end. They are made from all DRAM traffic of the layer, spread
+    over its tiles, where the paper's runtime takes the loads of one inner iteration of the tiling: costs do not tell those, and the
+    rate is the same.
     """
 
     settings = (
@@ -216,6 +218,7 @@ cdef class MocaRegulator(NativeRegulator):
             if r.start_ns < s.now_ns:
                 continue
             self.window[s.running[one.i]] = self.threshold[s.running[one.i]] = 0
+            caps[one.i] = INFINITY
             if overflow > 0.0:
                 others = total - one.score * one.demand
                 one.allocation = max(one.demand - overflow * others / total, self.min_share * one.demand)

@@ -26,7 +26,7 @@ cdef class MocaScheduler(StaticPartition):
     others are running, the first memory-intensive one; where that kind does not wait, the first of the other. None is preempted.
 
     By its description MoCA's scheduler looks at latency targets; its published score does not. `late=last` is how we read that: jobs that
-    would miss their deadline even alone wait until no other does.
+    would miss their deadline even alone wait until no other does; `mix` then chooses among the others first.
     """
 
     settings = (

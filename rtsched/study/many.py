@@ -212,12 +212,12 @@ class _Batch:
                 self.n_finished += 1
 
 
-def check_threads(threads: int | None) -> None:
-    """Refuse a number of threads below 1.
+def check_threads(threads: int | None, name: str = "threads") -> None:
+    """Refuse a number of threads below 1; `name` is what the caller knows it as.
 
     Raises
     ------
     InputError
     """
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise InputError(f"threads: must be at least 1, got {threads!r:.60}")
+        raise InputError(f"{name}: must be at least 1, got {threads!r:.60}")

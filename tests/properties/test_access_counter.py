@@ -54,10 +54,12 @@ def test_by_hand():
 @pytest.mark.parametrize(
     ("given_numbers", "fault"),
     [
-        ((0, 1.0, 8, 4), "n_loads must be at least 1, got 0"),
-        ((1, 1.5, 8, 4), "loads_per_cycle must be above 0 and at most 1, got 1.5"),
-        ((1, 1.0, 65536, 4), "window must be 0 to 65535, got 65536"),
-        ((1, 1.0, 8, 0), "threshold must be 1 to 65535, got 0"),
+        ((0, 1.0, 8, 4), "n_loads must be a whole number, 1 to 1000000000, got 0"),
+        ((1, 1.5, 8, 4), "loads_per_cycle must be a number above 0, at most 1, got 1.5"),
+        ((1.5, 1.0, 8, 4), "n_loads must be a whole number, 1 to 1000000000, got 1.5"),
+        ((1, "x", 8, 4), "loads_per_cycle must be a number above 0, at most 1, got 'x'"),
+        ((1, 1.0, 65536, 4), "window must be a whole number, 0 to 65535, got 65536"),
+        ((1, 1.0, 8, 0), "threshold must be a whole number, 1 to 65535, got 0"),
     ],
 )
 def test_numbers_out_of_range(given_numbers, fault):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from builders import once, problem_of
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference import moca as twins
 from reference import roles
@@ -106,9 +106,9 @@ class Watched(Regulator):
 
 
 @given(problems(), regulators, seeds)
-def test_caps_and_counters(problem, settings, seed):
+def test_caps_and_counters(problem, given_settings, seed):
     """No cap without contention; with it the caps together are within the bandwidth, and what 16 bits can say."""
-    settings = settings | {"weight": "max-min"}
+    given_settings = given_settings | {"weight": "max-min"}
 
     def look(state, caps, counters):
         demand = state.running.demand_bytes_per_ns
@@ -123,17 +123,18 @@ def test_caps_and_counters(problem, settings, seed):
             window, threshold = counters[i]
             assert 1 <= window <= 65535
             assert 1 <= threshold <= 65535
-            assert caps[i] == state.running.n_tiles[i] * 16.0 * threshold / window * settings["clock_ghz"]
+            assert caps[i] == state.running.n_tiles[i] * 16.0 * threshold / window * given_settings["clock_ghz"]
 
-    run(problem, Policy(MocaScheduler(), regulator=Watched(look, **settings)), seed=seed)
+    run(problem, Policy(MocaScheduler(), regulator=Watched(look, **given_settings)), seed=seed)
 
 
+@settings(max_examples=settings.default.max_examples // 5)  # most problems are none of these
 @given(problems(), regulators, seeds)
-def test_regulation_changes_no_bytes(problem, settings, seed):
+def test_regulation_changes_no_bytes(problem, regulator, seed):
     """When every job ends, the memory has served the bytes of their layers, whoever was capped: each on its group, so they are known."""
     assume(problem.n_accelerators == 1 and not problem.has_switch and (problem.task_arrival != CLOSED).all())
     problem = replace(problem, end_ns=problem.end_ns + 10**9, task_max_backlog=np.zeros_like(problem.task_max_backlog))
-    outcomes = [run(problem, Policy(StaticPartition(), regulator=one), seed=seed) for one in (None, MocaRegulator(**settings))]
+    outcomes = [run(problem, Policy(StaticPartition(), regulator=one), seed=seed) for one in (None, MocaRegulator(**regulator))]
     assert [(one.jobs["status"] == UNFINISHED).any() for one in outcomes] == [False, False]
     assert outcomes[0].served_bytes == outcomes[1].served_bytes
 

@@ -60,7 +60,7 @@ def test_faults_come_together(tmp_path, tiny):
     assert messages(*BRIEF, "--seeds", 1, "--duration", 0, "--workers", 0, "-o", tmp_path / "x") == [
         "--seeds: must be at least 2, got 1",
         "--duration: must be a positive number of seconds, got 0",
-        "threads: must be at least 1, got 0",
+        "--workers: must be at least 1, got 0",
     ]
     assert not (tmp_path / "x").exists()
 
@@ -116,7 +116,7 @@ def test_moca_writes_its_folder(tmp_path, tiny_moca, monkeypatch):
 def test_faults_of_moca_come_together(tmp_path, tiny_moca):
     assert messages("reproduce", "moca", "--quick", "--seeds", 1, "--workers", 0, "-o", tmp_path / "x") == [
         "--seeds: must be at least 2, got 1",
-        "threads: must be at least 1, got 0",
+        "--workers: must be at least 1, got 0",
     ]
     assert not (tmp_path / "x").exists()
 
