@@ -21,3 +21,5 @@ cdef void release(Greedy *g) noexcept nogil
 cdef int by_score(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatches) except -1 nogil
 # The same for static keys, from s.ranked; what is dispatched has left it.
 cdef int by_key(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatches) except -1 nogil
+# Raise what is wrong with a dispatch that cannot be carried out.
+cdef int refuse(const State *s, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil

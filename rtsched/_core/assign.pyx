@@ -224,3 +224,18 @@ cdef int by_score(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispat
             g.scores[<int64_t>best.row * n + i] = -INFINITY
     forget(g, dispatches, first)
     return 0
+
+
+cdef int refuse(const State *s, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
+    cdef const Job *job = &s.jobs[slot]
+    with gil:
+        what = f"dispatch of task {job.task} frame {job.frame} to {n_tiles} tiles of accelerator {accelerator} for {n_layers} layers"
+        if job.ready_row < 0:
+            raise ContractError(f"{what}: the job is not ready")
+        if accelerator < 0 or accelerator >= s.t.n_accelerators:
+            raise ContractError(f"{what}: there are {s.t.n_accelerators} accelerators")
+        if n_tiles < 1 or n_layers < 1:
+            raise ContractError(f"{what}: tiles and layers must be at least 1")
+        if n_tiles > s.n_free[accelerator]:
+            raise ContractError(f"{what}: {s.n_free[accelerator]} tiles are free")
+        raise ContractError(f"{what}: layer {job.layer} cannot run there")

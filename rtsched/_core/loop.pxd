@@ -59,7 +59,6 @@ cdef class Engine:
     cdef int make_ready(self, int slot) except -1 nogil
     cdef void remove_ready(self, int slot) noexcept nogil
     cdef int dispatch(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil
-    cdef int refuse(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil
     cdef int choose_subnet(self, int slot) except -1 nogil
     cdef int complete(self, int place) except -1 nogil
     cdef int end_job(self, int slot, int status, int64_t finish_ns) except -1 nogil

@@ -13,7 +13,6 @@ from rtsched._core.roles cimport FORM_ASSIGN, FORM_KEY, NOTE_DISPATCH, NOTE_JOB_
 from rtsched._core.state cimport TableOwner, cost_of, latency_ns
 from rtsched._core.types cimport (
     ARRIVAL_CLOSED,
-    N_ENERGY,
     NEVER_NS,
     STATUS_DROPPED,
     STATUS_LATE,
@@ -127,20 +126,7 @@ cdef class Engine:
 
     def results(self):
         """Return a dictionary of arrays and numbers; `jobs`, `layers` and `rates` are bytes of records."""
-        cdef int i
-        return {
-            "jobs": record.job_bytes(&self.record),
-            "layers": record.layer_bytes(&self.record) if self.record.keeps_layers else None,
-            "rates": rates.row_bytes(&self.rates),
-            "task_energy_j": np.array([self.record.task_energy_j[i] for i in range(self.s.t.n_tasks * N_ENERGY)]),
-            "busy_ns": np.array([self.record.busy_ns[i] for i in range(self.s.t.n_places)], dtype=np.int64),
-            "served_bytes": self.record.served_bytes + self.record.partial_bytes,
-            "n_layers": self.record.n_layers,
-            "task_switches": np.array([self.record.task_switches[i] for i in range(self.s.t.n_tasks)], dtype=np.int64),
-            "task_migrations": np.array([self.record.task_migrations[i] for i in range(self.s.t.n_tasks)], dtype=np.int64),
-            "n_events": self.record.n_events,
-            "end_ns": self.end_ns,
-        }
+        return {**record.results(&self.record, &self.s), "rates": rates.row_bytes(&self.rates), "end_ns": self.end_ns}
 
     cdef int step(self, int64_t n_events) except -1 nogil:
         cdef int64_t until = self.record.n_events + n_events
@@ -311,11 +297,11 @@ cdef class Engine:
             job.ready_row < 0 or accelerator < 0 or accelerator >= self.s.t.n_accelerators or n_tiles < 1 or n_layers < 1
             or n_tiles > self.s.n_free[accelerator]
         ):
-            return self.refuse(slot, accelerator, n_tiles, n_layers)
+            return assign.refuse(&self.s, slot, accelerator, n_tiles, n_layers)
         if job.subnet < 0:
             self.choose_subnet(slot)
         if cost_of(&self.s, job.layer, accelerator, n_tiles).t_iso_ns == 0:
-            return self.refuse(slot, accelerator, n_tiles, n_layers)
+            return assign.refuse(&self.s, slot, accelerator, n_tiles, n_layers)
         self.remove_ready(slot)
         tiles = execute.pick_tiles(&self.s, job, accelerator, n_tiles)
         state.take_tiles(&self.s, accelerator, tiles, n_tiles)
@@ -325,20 +311,6 @@ cdef class Engine:
         if self.mapper.notes & NOTE_DISPATCH:
             self.mapper.on_dispatch(&self.s, slot)
         return 0
-
-    cdef int refuse(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
-        cdef const Job *job = &self.s.jobs[slot]
-        with gil:
-            what = f"dispatch of task {job.task} frame {job.frame} to {n_tiles} tiles of accelerator {accelerator} for {n_layers} layers"
-            if job.ready_row < 0:
-                raise ContractError(f"{what}: the job is not ready")
-            if accelerator < 0 or accelerator >= self.s.t.n_accelerators:
-                raise ContractError(f"{what}: there are {self.s.t.n_accelerators} accelerators")
-            if n_tiles < 1 or n_layers < 1:
-                raise ContractError(f"{what}: tiles and layers must be at least 1")
-            if n_tiles > self.s.n_free[accelerator]:
-                raise ContractError(f"{what}: {self.s.n_free[accelerator]} tiles are free")
-            raise ContractError(f"{what}: layer {job.layer} cannot run there")
 
     cdef int choose_subnet(self, int slot) except -1 nogil:
         cdef Job *job = &self.s.jobs[slot]

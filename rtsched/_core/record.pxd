@@ -35,6 +35,5 @@ cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil
 # Room for more items, of which there were capacity[0]; what `memory` points to moves.
 cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL nogil
 cdef object copied(const void *data, int64_t n_bytes)
-# The records as arrays of bytes, to be seen as structured ones.
-cdef object job_bytes(const Record *r)
-cdef object layer_bytes(const Record *r)
+# Everything, as arrays and numbers by name; the records as bytes, to be seen as structured arrays.
+cdef dict results(const Record *r, const State *s)

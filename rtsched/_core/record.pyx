@@ -112,9 +112,16 @@ cdef object copied(const void *data, int64_t n_bytes):
     return answer
 
 
-cdef object job_bytes(const Record *r):
-    return copied(r.jobs, r.n_jobs * sizeof(JobRecord))
-
-
-cdef object layer_bytes(const Record *r):
-    return copied(r.layers, r.n_layer_records * sizeof(LayerRecord))
+cdef dict results(const Record *r, const State *s):
+    cdef int i
+    return {
+        "jobs": copied(r.jobs, r.n_jobs * sizeof(JobRecord)),
+        "layers": copied(r.layers, r.n_layer_records * sizeof(LayerRecord)) if r.keeps_layers else None,
+        "task_energy_j": np.array([r.task_energy_j[i] for i in range(s.t.n_tasks * N_ENERGY)]),
+        "busy_ns": np.array([r.busy_ns[i] for i in range(s.t.n_places)], dtype=np.int64),
+        "served_bytes": r.served_bytes + r.partial_bytes,
+        "n_layers": r.n_layers,
+        "task_switches": np.array([r.task_switches[i] for i in range(s.t.n_tasks)], dtype=np.int64),
+        "task_migrations": np.array([r.task_migrations[i] for i in range(s.t.n_tasks)], dtype=np.int64),
+        "n_events": r.n_events,
+    }

@@ -20,6 +20,7 @@ __all__ = [
     "DurationOption",
     "LoadOption",
     "PlatformOption",
+    "PolicyOption",
     "ScenarioArgument",
     "SettingsOption",
     "Workload",
@@ -31,6 +32,9 @@ __all__ = [
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A built-in name, a YAML file, or package:NAME/path/inside.")]
 PlatformOption = Annotated[
     str | None, typer.Option("-p", "--platform", metavar="PLATFORM", help="Likewise.  [default: the scenario's own]")
+]
+PolicyOption = Annotated[
+    str, typer.Option("-P", "--policy", metavar="POLICY", help="One of: rtsched list policies; or FILE.py:NAME, which runs the file.")
 ]
 DurationOption = Annotated[
     float | None, typer.Option(metavar="S", help="Release frames for as many seconds.  [default: the scenario's own]")

@@ -11,6 +11,7 @@ from rtsched.cli._inputs import (
     DurationOption,
     LoadOption,
     PlatformOption,
+    PolicyOption,
     ScenarioArgument,
     SettingsOption,
     Workload,
@@ -37,9 +38,7 @@ def bandwidth(
         typer.Option("-o", "--output", metavar="FILE", help="The picture (.png, .svg, .pdf) or the rows (.csv; - for standard output)."),
     ],
     platform: PlatformOption = None,
-    policy: Annotated[
-        str, typer.Option("-P", "--policy", metavar="POLICY", help="One of: rtsched list policies; or FILE.py:NAME, which runs the file.")
-    ] = "fcfs",
+    policy: PolicyOption = "fcfs",
     seed: Annotated[int, typer.Option(metavar="N", help="0 to 2**64 - 1.")] = 0,
     duration: DurationOption = None,
     load: LoadOption = None,

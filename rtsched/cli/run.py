@@ -10,6 +10,7 @@ from rtsched.cli._inputs import (
     DurationOption,
     LoadOption,
     PlatformOption,
+    PolicyOption,
     ScenarioArgument,
     SettingsOption,
     Workload,
@@ -38,9 +39,7 @@ Ctrl-C ends the run where it stands. The summary and the files then hold what wa
 def run(
     scenario: ScenarioArgument,
     platform: PlatformOption = None,
-    policy: Annotated[
-        str, typer.Option("-P", "--policy", metavar="POLICY", help="One of: rtsched list policies; or FILE.py:NAME, which runs the file.")
-    ] = "fcfs",
+    policy: PolicyOption = "fcfs",
     seed: Annotated[int, typer.Option(metavar="N", help="0 to 2**64 - 1. The same seed gives every policy the same frames.")] = 0,
     duration: DurationOption = None,
     load: LoadOption = None,

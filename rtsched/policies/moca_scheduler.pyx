@@ -11,7 +11,7 @@ from rtsched.policies.static cimport N_KINDS, StaticPartition
 import numpy as np
 
 from rtsched.policies.roles import Setting
-from rtsched.policies.static import LATE, QUEUES
+from rtsched.policies.static import GROUPS, LATE, QUEUES, fastest_group
 
 cdef enum:
     LIGHT = 0
@@ -30,7 +30,7 @@ cdef class MocaScheduler(StaticPartition):
     """
 
     settings = (
-        Setting("groups", 4, "groups of equal size that the tiles of an accelerator are split into", low=1, high=64),
+        GROUPS,
         Setting("queue", "moca", "which waiting job is next", choices=QUEUES),
         Setting("late", "last", "jobs that would end past their deadline even alone: as the queue says, or last (assumed)", choices=LATE),
         Setting("mix", True, "run memory-intensive jobs beside others"),
@@ -94,7 +94,7 @@ def average_demand(problem, times_ns, sizes):
     ndarray of float64, shape (n_tasks,)
         Bytes per ns.
     """
-    where = np.where(times_ns > 0, times_ns, np.iinfo(np.int64).max).argmin(axis=1)
+    where = fastest_group(times_ns)
     bounds = problem.block_first_layer[problem.subnet_first_block]
     subnet = problem.model_first_subnet[problem.task_model]
     options = problem.option_first[where] + sizes[where] - 1

@@ -23,6 +23,14 @@ QUEUES = ("fcfs", "moca", "edf", "dream")
 LATE = ("queue", "last")
 
 
+GROUPS = Setting("groups", 4, "groups of equal size that the tiles of an accelerator are split into", low=1, high=64)
+
+
+def fastest_group(times_ns):
+    """The accelerator on which each task is fastest, from `times_on_groups`."""
+    return np.where(times_ns > 0, times_ns, np.iinfo(np.int64).max).argmin(axis=1)
+
+
 def times_on_groups(problem, sizes):
     """Time of each task's model alone on so many tiles of each accelerator: all layers of its largest subnet.
 
@@ -81,7 +89,7 @@ cdef class StaticPartition(NativeMapper):
     """
 
     settings = (
-        Setting("groups", 4, "groups of equal size that the tiles of an accelerator are split into", low=1, high=64),
+        GROUPS,
         Setting("queue", "fcfs", "which waiting job is next", choices=QUEUES),
         Setting("late", "queue", "jobs that would end past their deadline even alone: as the queue says, or last", choices=LATE),
     )
@@ -117,7 +125,7 @@ cdef class StaticPartition(NativeMapper):
         times_ns = times_on_groups(problem, size)
         self.n_groups, self.size, self.time_ns = n_groups, size, times_ns
         self.n_free = np.zeros(problem.n_accelerators, dtype=np.int64)
-        where = np.where(times_ns > 0, times_ns, np.iinfo(np.int64).max).argmin(axis=1)
+        where = fastest_group(times_ns)
         first = problem.block_first_layer[problem.subnet_first_block[problem.model_first_subnet[problem.task_model]]]
         self.alone_ns = times_ns[np.arange(problem.n_tasks), where].astype(np.float64)
         self.first_ns = problem.costs["t_iso_ns"][first, problem.option_first[where] + size[where] - 1].astype(np.float64)
