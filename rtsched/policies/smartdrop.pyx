@@ -21,7 +21,7 @@ cdef class SmartDrop(NativeDropper):
     """At each decision, drop the ready job that is expected to miss its deadline by most, if all of these hold.
 
     1. MinToGo > Slack: even with each remaining layer on its fastest accelerator it would be late. Of a job whose subnet is still to
-       be chosen, MinToGo is the largest one's; with `lightest` the lightest one's, as befits a policy that has a selector.
+       be chosen, MinToGo is the largest one's; with `lightest` the smallest of all, as befits a policy that has a selector.
     2. Another job, ready or running, is expected to be late too.
     3. No task depends on it: it is the last of its chain.
     4. Fewer than `max_drops` of its task's frames were dropped by this rule whose numbers are within `window` of this one's or larger. So
@@ -82,11 +82,14 @@ cdef class SmartDrop(NativeDropper):
 
     cdef int64_t need_ns(self, const State *s, const Job *job) noexcept nogil:
         # MinToGo of a ready job.
-        cdef int model = s.t.task_model[job.task]
-        cdef int last = s.t.model_first_subnet[model + 1] - 1
-        if not self.lightest or job.subnet >= 0 or last == s.t.model_first_subnet[model]:
-            return togo(s, s.t.togo_min_ns, job.layer, 1)
-        return togo(s, s.t.togo_min_ns, s.t.block_first_layer[s.t.subnet_first_block[last]], 1)
+        cdef int first = s.t.model_first_subnet[s.t.task_model[job.task]]
+        cdef int end = s.t.model_first_subnet[s.t.task_model[job.task] + 1]
+        cdef int64_t least_ns = togo(s, s.t.togo_min_ns, job.layer, 1)
+        cdef int subnet
+        if self.lightest and job.subnet < 0:
+            for subnet in range(first + 1, end):
+                least_ns = min(least_ns, togo(s, s.t.togo_min_ns, s.t.block_first_layer[s.t.subnet_first_block[subnet]], 1))
+        return least_ns
 
     cdef bint is_later(self, const State *s, const Job *job, const Job *other) noexcept nogil:
         # Larger MinToGo / Slack; past deadlines first, the latest of them; then the smaller release, task and frame.

@@ -127,10 +127,11 @@ class SmartDrop(Dropper):
 
     def need(self, state, row):
         p, model = state.problem, state.problem.task_model[state.task[row]]
-        last = p.model_first_subnet[model + 1] - 1
-        if not self.lightest or state.subnet[row] >= 0 or last == p.model_first_subnet[model]:
-            return int(state.togo_min_ns[row])
-        return int(p.togo_min_ns[p.block_first_layer[p.subnet_first_block[last]], 0])
+        needs = [int(state.togo_min_ns[row])]
+        if self.lightest and state.subnet[row] < 0:
+            others = range(p.model_first_subnet[model] + 1, p.model_first_subnet[model + 1])
+            needs += [int(p.togo_min_ns[p.block_first_layer[p.subnet_first_block[subnet]], 0]) for subnet in others]
+        return min(needs)
 
     def n_recent(self, task, frame):
         return sum(other > frame - self.window for other in self.dropped[task])
