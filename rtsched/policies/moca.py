@@ -4,19 +4,29 @@ Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neur
 
 The scheduler (`MocaScheduler`, Algorithm 3) chooses which job is next on a group of tiles; the runtime (`MocaRegulator`, Algorithm 2) sets
 the access counters of the tiles (`rtsched._core.regulators` has them cycle by cycle). `moca` has both, `moca-scheduler-only` and
-`moca-regulator-only` one of them. Settings marked (assumed) are ours, as is the default of `regulator.weight`: under the published one a
-layer of higher priority may be cut by more. `moca-edf`, ours too, has another queue; `dream+moca` joins the two papers.
+`moca-regulator-only` one of them. Settings marked (assumed) or (ours) are not the paper's, nor is the default of `regulator.weight`: under
+the published one a layer of higher priority may be cut by more; `moca-published` has neither. `moca-edf`, ours too, has another queue;
+`dream+moca` joins the two papers.
 """
 
 from dataclasses import replace
 
 from rtsched.policies.dream import dream
 from rtsched.policies.moca_regulator import MocaRegulator
-from rtsched.policies.moca_scheduler import MocaScheduler
+from rtsched.policies.moca_scheduler import NO_EXPRESS, MocaScheduler
 from rtsched.policies.roles import Policy
 from rtsched.policies.static import StaticPartition
 
-__all__ = ["MocaRegulator", "MocaScheduler", "dream_moca", "moca", "moca_edf", "moca_regulator_only", "moca_scheduler_only"]
+__all__ = [
+    "MocaRegulator",
+    "MocaScheduler",
+    "dream_moca",
+    "moca",
+    "moca_edf",
+    "moca_published",
+    "moca_regulator_only",
+    "moca_scheduler_only",
+]
 
 
 def moca() -> Policy:
@@ -35,8 +45,14 @@ def moca_regulator_only() -> Policy:
 
 
 def moca_edf() -> Policy:
-    """Ours: MoCA with the earliest deadline first on groups of tiles, mixed by demand; bandwidth by priority and urgency."""
-    return Policy(mapper=MocaScheduler(queue="edf"), regulator=MocaRegulator(), name="moca-edf")
+    """Ours: MoCA with the earliest deadline first and nobody ahead of it; bandwidth by priority and urgency."""
+    return Policy(mapper=MocaScheduler(queue="edf", express=NO_EXPRESS), regulator=MocaRegulator(), name="moca-edf")
+
+
+def moca_published() -> Policy:
+    """MoCA by the paper's formulas alone: no job is stopped or put last, allocations by Algorithm 2 as it is printed."""
+    mapper = MocaScheduler(late="queue", express=NO_EXPRESS, idle="leave")
+    return Policy(mapper=mapper, regulator=MocaRegulator(weight="published"), name="moca-published")
 
 
 def dream_moca() -> Policy:

@@ -3,15 +3,24 @@
 Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neural Networks", HPCA 2023, Algorithm 3.
 """
 
-from rtsched._core.heap cimport Heap, before
-from rtsched._core.state cimport State
-from rtsched._core.types cimport Running
-from rtsched.policies.static cimport N_KINDS, StaticPartition
+from libc.stdint cimport int64_t
+
+from rtsched._core cimport heap
+from rtsched._core.heap cimport Entry, Heap, before
+from rtsched._core.roles cimport Dispatch, DispatchList
+from rtsched._core.state cimport State, latency_ns
+from rtsched._core.types cimport NEVER_NS, Job
+from rtsched.policies.static cimport StaticPartition
 
 import numpy as np
 
 from rtsched.policies.roles import Setting
 from rtsched.policies.static import GROUPS, LATE, QUEUES, fastest_group
+from rtsched.workload.scenario import MAX_PRIORITY
+
+IDLE = ("leave", "take")
+
+NO_EXPRESS = MAX_PRIORITY + 1
 
 cdef enum:
     LIGHT = 0
@@ -23,10 +32,16 @@ cdef class MocaScheduler(StaticPartition):
 
     A job is memory-intensive if its average demand, the bytes of all its layers over its time alone on its group, exceeds
     `memory_share` of the DRAM bandwidth. With `mix`, while a memory-intensive job is running the first of the others is next; while only
-    others are running, the first memory-intensive one; where that kind does not wait, the first of the other. None is preempted.
+    others are running, the first memory-intensive one; where that kind does not wait, the first of the other.
 
     By its description MoCA's scheduler looks at latency targets; its published score does not. `late=last` is how we read that: jobs that
     would miss their deadline even alone wait until no other does; `mix` then chooses among the others first.
+
+    Published MoCA runs a job on its group from its first layer to its last. Two settings of our own look again when a layer ends.
+    From priority `express` on, a job that can be in time waits for neither the queue nor `mix`: it takes the first group whose layer
+    ends, and the job of lower priority that was there goes on with the next group that is free. With `idle=take` tiles that no job
+    waits for run the next layer of the job of highest priority that begins one at that instant, as many as make it faster. With
+    `express=12` and `idle=leave` none is preempted.
     """
 
     settings = (
@@ -34,18 +49,36 @@ cdef class MocaScheduler(StaticPartition):
         Setting("queue", "moca", "which waiting job is next", choices=QUEUES),
         Setting("late", "last", "jobs that would end past their deadline even alone: as the queue says, or last (assumed)", choices=LATE),
         Setting("mix", True, "run memory-intensive jobs beside others"),
+        Setting("express", 9, "priority from which a job waits for a layer's end only (ours); 12: none", low=0, high=NO_EXPRESS),
+        Setting("idle", "take", "tiles that nobody waits for: left idle, or taken for one layer (ours)", choices=IDLE),
         Setting("memory_share", 0.5, "part of the DRAM bandwidth above which a job is memory-intensive", low=0.0, high=1.0),
     )
 
     cdef readonly bint mix
+    cdef readonly int express
+    cdef readonly str idle
     cdef readonly double memory_share
+    cdef bint is_taking
+    cdef bint is_whole  # a job is dispatched once, with all of its layers
     cdef unsigned char[::1] is_heavy  # [task]
-    cdef int n_running[N_KINDS]  # jobs on tiles; scratch of `assign`
+    cdef Heap ahead  # jobs that wait for a layer's end only; scratch of `assign`, like the next
+    cdef Heap begun  # the others of which a layer has run
+
+    def __cinit__(self, *args, **kwargs):
+        heap.init(&self.ahead, False)
+        heap.init(&self.begun, False)
+
+    def __dealloc__(self):
+        heap.release(&self.ahead)
+        heap.release(&self.begun)
 
     def __init__(self, **given):
         values = self.take(given)
-        StaticPartition.__init__(self, **values)
+        StaticPartition.__init__(self, **{one.name: values[one.name] for one in StaticPartition.settings})
         self.mix, self.memory_share = values["mix"], values["memory_share"]
+        self.express, self.idle = values["express"], values["idle"]
+        self.is_taking = self.idle == "take"
+        self.is_whole = self.express == NO_EXPRESS and not self.is_taking
 
     cdef int prepare(self, object problem) except -1:
         StaticPartition.prepare(self, problem)
@@ -53,20 +86,64 @@ cdef class MocaScheduler(StaticPartition):
         self.is_heavy = (demand > self.memory_share * problem.peak_bytes_per_ns).astype(np.uint8)
         return 0
 
+    cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:
+        if self.is_whole:
+            return StaticPartition.assign(self, s, dispatches)
+        self.look(s)
+        if self.n_left > 0:
+            self.line_up(s)
+            self.go_on(s, dispatches, &self.ahead)
+            self.go_on(s, dispatches, &self.begun)
+            self.fill(s, dispatches, 1)
+            if self.is_taking:
+                self.take_idle(s, dispatches)
+        return 0
+
+    cdef int line_up(self, const State *s) except -1 nogil:
+        cdef const Job *job
+        cdef int row
+        self.ahead.n = self.begun.n = 0
+        for row in range(s.n_ready):
+            job = &s.jobs[s.ready[row]]
+            if job.start_ns >= 0:
+                heap.push(
+                    &self.ahead if job.priority >= self.express else &self.begun,
+                    Entry(0, self.rank(s, job), job.frame, job.task, s.ready[row]),
+                )
+            elif not self.is_queued(s, job):
+                heap.push(&self.ahead, Entry(1, self.rank(s, job), job.frame, job.task, s.ready[row]))
+        return 0
+
+    cdef int go_on(self, const State *s, DispatchList *dispatches, Heap *jobs) except -1 nogil:
+        cdef int slot, a
+        while jobs.n > 0 and self.n_left > 0:
+            slot = heap.pop(jobs).handle
+            a = s.jobs[slot].accelerator if s.jobs[slot].start_ns >= 0 else self.fastest(s.jobs[slot].task, s.t.n_accelerators)
+            if a >= 0 and self.n_free[a] > 0:
+                self.give(s, dispatches, slot, a, 1)
+        return 0
+
+    cdef void take_idle(self, const State *s, DispatchList *dispatches) noexcept nogil:
+        cdef int a, i, n_left
+        cdef Dispatch *d
+        cdef Dispatch *best
+        for a in range(s.t.n_accelerators):
+            n_left = s.n_free[a]
+            best = NULL
+            for i in range(dispatches.n):
+                d = &dispatches.items[i]
+                if d.accelerator == a:
+                    n_left -= d.n_tiles
+                    if best == NULL or s.jobs[d.slot].priority > s.jobs[best.slot].priority:
+                        best = d
+            if best != NULL and n_left > 0:
+                best.n_tiles = fastest_tiles(s, &s.jobs[best.slot], a, best.n_tiles, best.n_tiles + n_left)
+
+    cdef bint is_queued(self, const State *s, const Job *job) noexcept nogil:
+        return self.is_whole or (job.start_ns < 0 and (job.priority < self.express or self.is_lost(s, job)))
+
     cdef int kind(self, int task) noexcept nogil:
         return HEAVY if self.mix and self.is_heavy[task] else LIGHT
-
-    cdef void begin(self, const State *s) noexcept nogil:
-        cdef const Running *r
-        cdef int place
-        self.n_running[LIGHT] = self.n_running[HEAVY] = 0
-        for place in range(s.t.n_places):
-            r = &s.memory.running[place]
-            if r.job >= 0:
-                self.n_running[self.kind(s.jobs[r.job].task)] += 1
-
-    cdef void placed(self, int kind) noexcept nogil:
-        self.n_running[kind] += 1
 
     cdef int choose(self, const State *s, const Heap *waiting) noexcept nogil:
         if self.n_running[HEAVY] > 0:
@@ -76,6 +153,21 @@ cdef class MocaScheduler(StaticPartition):
         if waiting[LIGHT].n == 0 or waiting[HEAVY].n == 0:
             return LIGHT
         return LIGHT if before(&waiting[LIGHT].entries[0], &waiting[HEAVY].entries[0]) else HEAVY
+
+
+cdef int fastest_tiles(const State *s, const Job *job, int accelerator, int least, int most) noexcept nogil:
+    # The smallest number of tiles that runs a job's next layer fastest, with what it costs to have another number than before.
+    cdef int n
+    cdef int best = least
+    cdef int64_t takes_ns
+    cdef int64_t best_ns = NEVER_NS
+    for n in range(least, most + 1):
+        takes_ns = latency_ns(s, job.layer, accelerator, n)
+        if job.start_ns >= 0 and n != job.n_tiles:
+            takes_ns += s.t.regroup_ns
+        if takes_ns < best_ns:
+            best, best_ns = n, takes_ns
+    return best
 
 
 def average_demand(problem, times_ns, sizes):

@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 
 from rtsched._core.heap cimport Heap
-from rtsched._core.roles cimport NativeMapper
+from rtsched._core.roles cimport DispatchList, NativeMapper
 from rtsched._core.state cimport State
 from rtsched._core.types cimport Job
 
@@ -29,13 +29,19 @@ cdef class StaticPartition(NativeMapper):
     cdef int64_t[:, ::1] time_ns  # [task, accelerator]: of the whole job; 0: cannot run there
     cdef double[::1] alone_ns  # [task]: the smallest of these
     cdef double[::1] first_ns  # [task]: of the first layer there
-    cdef int64_t[::1] n_free  # [accelerator]: free groups; scratch of `assign`
+    cdef int64_t[::1] n_free  # [accelerator]: free groups; scratch of `assign`, like the two below
+    cdef int64_t n_left  # their sum
+    cdef int n_running[N_KINDS]  # jobs on tiles
     # What a subclass sees of a problem, in the object of one run.
     cdef int prepare(self, object problem) except -1
-    # The kind of a task's jobs; from which of two that wait the next job comes; and that one was dispatched.
+    # The parts of `assign`: count what is free and what runs; dispatch a job to a group; fill the groups that are left from the queue.
+    cdef void look(self, const State *s) noexcept nogil
+    cdef int give(self, const State *s, DispatchList *dispatches, int slot, int accelerator, int n_layers) except -1 nogil
+    cdef int fill(self, const State *s, DispatchList *dispatches, int n_layers) except -1 nogil
+    # Whether a ready job is in the queue; the kind of a task's jobs; and from which of two that wait the next job comes.
+    cdef bint is_queued(self, const State *s, const Job *job) noexcept nogil
     cdef int kind(self, int task) noexcept nogil
     cdef int choose(self, const State *s, const Heap *waiting) noexcept nogil
-    cdef void begin(self, const State *s) noexcept nogil
-    cdef void placed(self, int kind) noexcept nogil
+    cdef bint is_lost(self, const State *s, const Job *job) noexcept nogil
     cdef int64_t rank(self, const State *s, const Job *job) noexcept nogil
     cdef int fastest(self, int task, int n_accelerators) noexcept nogil

@@ -12,7 +12,7 @@ from rtsched._core cimport heap
 from rtsched._core.heap cimport Entry, Heap
 from rtsched._core.roles cimport FORM_ASSIGN, DispatchList, NativeMapper, add_dispatch
 from rtsched._core.state cimport State
-from rtsched._core.types cimport Job
+from rtsched._core.types cimport Job, Running
 
 import numpy as np
 
@@ -132,24 +132,47 @@ cdef class StaticPartition(NativeMapper):
         return 0
 
     cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:
+        self.look(s)
+        return self.fill(s, dispatches, s.t.n_layers)
+
+    cdef void look(self, const State *s) noexcept nogil:
+        cdef const Running *r
+        cdef int place, a, kind
+        for kind in range(N_KINDS):
+            self.n_running[kind] = 0
+        for a in range(s.t.n_accelerators):
+            self.n_free[a] = self.n_groups[a]
+        for place in range(s.t.n_places):
+            r = &s.memory.running[place]
+            if r.job >= 0:
+                self.n_free[r.accelerator] -= 1
+                self.n_running[self.kind(s.jobs[r.job].task)] += 1
+        self.n_left = 0
+        for a in range(s.t.n_accelerators):
+            self.n_free[a] = min(self.n_free[a], s.n_free[a] // self.size[a])
+            self.n_left += self.n_free[a]
+
+    cdef int give(self, const State *s, DispatchList *dispatches, int slot, int accelerator, int n_layers) except -1 nogil:
+        add_dispatch(dispatches, slot, accelerator, <int>self.size[accelerator], n_layers)
+        self.n_free[accelerator] -= 1
+        self.n_left -= 1
+        self.n_running[self.kind(s.jobs[slot].task)] += 1
+        return 0
+
+    cdef int fill(self, const State *s, DispatchList *dispatches, int n_layers) except -1 nogil:
         cdef const Job *job
         cdef int row, slot, a, kind, first
-        cdef int64_t n_free = 0
-        for a in range(s.t.n_accelerators):
-            # Tiles in use are whole groups.
-            self.n_free[a] = self.n_groups[a] - (s.t.accelerator_tiles[a] - s.n_free[a]) // self.size[a]
-            n_free += self.n_free[a]
+        if self.n_left == 0:
+            return 0
         for kind in range(2 * N_KINDS):
             self.waiting[kind].n = 0
         for row in range(s.n_ready):
             slot = s.ready[row]
             job = &s.jobs[slot]
-            kind = self.kind(job.task)
-            if self.is_late_last and s.now_ns + <int64_t>self.alone_ns[job.task] > job.deadline_ns:
-                kind += N_KINDS
-            heap.push(&self.waiting[kind], Entry(self.rank(s, job), job.release_ns, job.frame, job.task, slot))
-        self.begin(s)
-        while n_free > 0:
+            if self.is_queued(s, job):
+                kind = self.kind(job.task) + (N_KINDS if self.is_lost(s, job) else 0)
+                heap.push(&self.waiting[kind], Entry(self.rank(s, job), job.release_ns, job.frame, job.task, slot))
+        while self.n_left > 0:
             first = 0 if self.waiting[0].n + self.waiting[1].n > 0 else N_KINDS
             if self.waiting[first].n + self.waiting[first + 1].n == 0:
                 break
@@ -159,11 +182,15 @@ cdef class StaticPartition(NativeMapper):
             slot = heap.pop(&self.waiting[first + kind]).handle
             a = self.fastest(s.jobs[slot].task, s.t.n_accelerators)
             if a >= 0:
-                add_dispatch(dispatches, slot, a, <int>self.size[a], s.t.n_layers)
-                self.n_free[a] -= 1
-                n_free -= 1
-                self.placed(kind)
+                self.give(s, dispatches, slot, a, n_layers)
         return 0
+
+    cdef bint is_lost(self, const State *s, const Job *job) noexcept nogil:
+        # Would be late even alone, and comes last for it.
+        return self.is_late_last and s.now_ns + <int64_t>self.alone_ns[job.task] > job.deadline_ns
+
+    cdef bint is_queued(self, const State *s, const Job *job) noexcept nogil:
+        return True
 
     cdef int64_t rank(self, const State *s, const Job *job) noexcept nogil:
         cdef double waited_ns = <double>(s.now_ns - job.release_ns)
@@ -183,12 +210,6 @@ cdef class StaticPartition(NativeMapper):
 
     cdef int choose(self, const State *s, const Heap *waiting) noexcept nogil:
         return 0
-
-    cdef void begin(self, const State *s) noexcept nogil:
-        pass
-
-    cdef void placed(self, int kind) noexcept nogil:
-        pass
 
     cdef int fastest(self, int task, int n_accelerators) noexcept nogil:
         # The accelerator with a free group on which a task's model is fastest; the first of equals, -1 for none.

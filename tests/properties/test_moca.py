@@ -32,7 +32,15 @@ regulators = st.fixed_dictionaries(
     }
 )
 queues = st.fixed_dictionaries({"queue": st.sampled_from(["fcfs", "moca", "edf", "dream"]), "late": st.sampled_from(["queue", "last"])})
-schedulers = st.fixed_dictionaries({"mix": st.booleans(), "memory_share": st.sampled_from([0.0, 0.3, 0.5]), "groups": st.integers(1, 3)})
+schedulers = st.fixed_dictionaries(
+    {
+        "mix": st.booleans(),
+        "memory_share": st.sampled_from([0.0, 0.3, 0.5]),
+        "groups": st.integers(1, 3),
+        "express": st.sampled_from([0, 1, 9, 12]),
+        "idle": st.sampled_from(["leave", "take"]),
+    }
+)
 
 
 @given(problems(), queues, schedulers, regulators, seeds)

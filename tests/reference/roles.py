@@ -147,19 +147,33 @@ class StaticPartition(Mapper):
         n_groups = [min(self.groups, n) for n in tiles]
         size = [n // k for n, k in zip(tiles, n_groups, strict=True)]
         running = state.running.accelerator.tolist()
-        free = [n_groups[a] - running.count(a) for a in range(p.n_accelerators)]
+        free = [min(n_groups[a] - running.count(a), int(state.free_tiles[a]) // size[a]) for a in range(p.n_accelerators)]
         kinds = [self.kind(p, task, size) for task in state.running.task]
-        waiting = sorted(range(state.n_ready), key=lambda row: self.place(state, row, size))
+        for row, a, n_tiles, n_layers in self.chosen(state, free, kinds, size):
+            dispatches.append(row, a, n_tiles, n_layers)
+
+    def chosen(self, state, free, kinds, size):
+        return self.from_queue(state, range(state.n_ready), free, kinds, size, state.problem.n_layers)
+
+    def from_queue(self, state, rows, free, kinds, size, n_layers):
+        """Rows that get a group, accelerator, tiles and layers; `free` and `kinds` change with them."""
+        found = []
+        waiting = sorted(rows, key=lambda row: self.place(state, row, size))
         while waiting and sum(free):
             row = self.next_of(state, waiting, kinds, size)
             waiting.remove(row)
-            times = self.times(p, p.task_model[state.task[row]], size)
-            able = [(times[a], a) for a in range(p.n_accelerators) if free[a] and times[a]]
-            if able:
-                _, a = min(able)
-                dispatches.append(row, a, size[a], p.n_layers)
+            a = self.fastest(state, row, free, size)
+            if a is not None:
+                found.append([row, a, size[a], n_layers])
                 free[a] -= 1
-                kinds.append(self.kind(p, state.task[row], size))
+                kinds.append(self.kind(state.problem, state.task[row], size))
+        return found
+
+    def fastest(self, state, row, free, size):
+        p = state.problem
+        times = self.times(p, p.task_model[state.task[row]], size)
+        able = [(times[a], a) for a in range(p.n_accelerators) if free[a] and times[a]]
+        return min(able)[1] if able else None
 
     def next_of(self, state, waiting, kinds, size):
         return waiting[0]
@@ -200,9 +214,50 @@ class StaticPartition(Mapper):
 
 
 class MocaScheduler(StaticPartition):
-    def __init__(self, groups=4, queue="moca", late="last", mix=True, memory_share=0.5):
+    def __init__(self, groups=4, queue="moca", late="last", mix=True, express=9, idle="take", memory_share=0.5):
         super().__init__(groups, queue, late)
-        self.mix, self.memory_share = mix, memory_share
+        self.mix, self.memory_share, self.express, self.idle = mix, memory_share, express, idle
+        self.where, self.tiles = {}, {}  # accelerator and tiles of the last layer of each job
+
+    def chosen(self, state, free, kinds, size):
+        if self.express == 12 and self.idle == "leave":
+            return super().chosen(state, free, kinds, size)
+        rows = range(state.n_ready)
+        has_begun = [int(state.start_ns[row]) >= 0 for row in rows]
+        is_ahead = [int(state.priority[row]) >= self.express and (has_begun[row] or not self.is_last(state, row, size)) for row in rows]
+
+        def place(row):
+            _, key, _, task, frame = self.place(state, row, size)
+            return not has_begun[row], key, task, frame
+
+        found = []
+        ahead = sorted((row for row in rows if is_ahead[row]), key=place)
+        begun = sorted((row for row in rows if has_begun[row] and not is_ahead[row]), key=place)
+        for row in ahead + begun:
+            a = self.where[state.task[row], state.frame[row]] if has_begun[row] else self.fastest(state, row, free, size)
+            if a is not None and free[a]:
+                found.append([row, a, size[a], 1])
+                free[a] -= 1
+                kinds.append(self.kind(state.problem, state.task[row], size))
+        queued = [row for row in rows if not has_begun[row] and not is_ahead[row]]
+        found += self.from_queue(state, queued, free, kinds, size, 1)
+        found = self.with_idle(state, found) if self.idle == "take" else found
+        self.where |= {(state.task[row], state.frame[row]): a for row, a, _, _ in found}
+        self.tiles |= {(state.task[row], state.frame[row]): n for row, _, n, _ in found}
+        return found
+
+    def with_idle(self, state, found):
+        p = state.problem
+        for a in range(p.n_accelerators):
+            here = [one for one in found if one[1] == a]
+            left = int(state.free_tiles[a]) - sum(n for _, _, n, _ in here)
+            if here and left:
+                one = max(here, key=lambda one: int(state.priority[one[0]]))
+                times = p.costs["t_iso_ns"][state.layer[one[0]], p.option_first[a] :]
+                had = self.tiles.get((state.task[one[0]], state.frame[one[0]]))
+                costs = {n: int(times[n - 1]) + (p.regroup_ns if had not in (None, n) else 0) for n in range(one[2], one[2] + left + 1)}
+                one[2] = min(costs, key=costs.get)
+        return found
 
     def kind(self, p, task, size):
         """Whether the task's jobs are memory-intensive."""

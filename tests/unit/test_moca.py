@@ -6,6 +6,7 @@ import pytest
 from builders import once, problem_of
 
 from rtsched.policies.moca import MocaRegulator, MocaScheduler
+from rtsched.policies.moca_scheduler import NO_EXPRESS
 from rtsched.policies.roles import Policy
 from rtsched.policies.static import StaticPartition
 from rtsched.run import run
@@ -61,6 +62,83 @@ def test_what_would_be_late_anyway_comes_last():
     lone = {"queue": "edf", **eager}
     assert starts(run(four_jobs(50), MocaScheduler(late="queue", **lone)))["light2"] == 100
     assert starts(run(four_jobs(50), MocaScheduler(late="last", **lone)))["light2"] > 140
+
+
+def two_groups(*tasks, whole=(100, 60, 50, 40)):
+    """Four tiles in two groups; "long" has three layers and "short" one, all as fast on 1 to 4 tiles as `whole` says."""
+    problem = problem_of(tasks, {"long": [[100]] * 3, "short": [[100]]}, tiles=(4,))
+    costs = problem.costs.copy()
+    costs["t_iso_ns"] = whole
+    return replace(problem, costs=costs)
+
+
+def lots(outcome):
+    """Of every layer: its task, when it begins, and its tiles, in order of time."""
+    names = [outcome.problem.task_names[task] for task in outcome.jobs["task"]]
+    found = [(int(one["start_ns"]), names[one["job"]], int(one["tiles"]).bit_count()) for one in outcome.layers]
+    return [(name, start, n) for start, name, n in sorted(found)]
+
+
+def test_tiles_that_nobody_waits_for_are_taken_for_a_layer():
+    # a alone has four tiles (40 ns) until b comes at 50; from 80 on both have two (60 ns). a's last layer ends first, at 140; b then
+    # has all four.
+    tasks = [once("a", "long", 3, deadline_ns=10**4), once("b", "long", 3, release_ns=50, deadline_ns=10**4)]
+    found = lots(run(two_groups(*tasks), MocaScheduler(groups=2), layers=True))
+    assert found == [("a", 0, 4), ("a", 40, 4), ("a", 80, 2), ("b", 80, 2), ("b", 140, 4), ("b", 180, 4)]
+
+
+def test_of_two_that_begin_a_layer_the_higher_priority_takes_the_idle_tiles():
+    tasks = [once("a", "long", 3, deadline_ns=10**4), once("b", "long", 3, deadline_ns=10**4, priority=1)]
+    assert lots(run(two_groups(*tasks), MocaScheduler(groups=3), layers=True))[:2] == [("a", 0, 1), ("b", 0, 3)]
+
+
+def test_no_more_tiles_than_make_a_layer_faster():
+    tasks = [once("a", "long", 3, deadline_ns=10**4)]
+    assert lots(run(two_groups(*tasks, whole=(100, 60, 50, 50)), MocaScheduler(groups=2), layers=True))[0] == ("a", 0, 3)
+
+
+def three_jobs(**express):
+    """Two jobs with priority 8 begin at 0 on two groups; one of the highest comes at 10, due at 100."""
+    tasks = [
+        once("a", "long", 3, deadline_ns=10**4, priority=8),
+        once("b", "long", 3, deadline_ns=10**4, priority=8),
+        once("high", "short", 1, release_ns=10, deadline_ns=140, **express),
+    ]
+    return lots(run(two_groups(*tasks), MocaScheduler(groups=2, idle="leave"), layers=True))
+
+
+def test_from_the_express_priority_on_a_job_waits_for_a_layers_end_only():
+    # At 60 both layers end: high takes a group, and a goes on before b; b waits for high's end at 120, when a has one layer left.
+    assert three_jobs(priority=9) == [
+        ("a", 0, 2), ("b", 0, 2), ("a", 60, 2), ("high", 60, 2), ("a", 120, 2), ("b", 120, 2), ("b", 180, 2),
+    ]  # fmt: skip
+
+
+def test_a_job_that_was_stopped_goes_on_where_it_was():
+    # Only the first accelerator runs anything; the second stays free.
+    tasks = [once("a", "long", 3, deadline_ns=10**4), once("high", "short", 1, release_ns=10, deadline_ns=10**4, priority=9)]
+    problem = problem_of(tasks, {"long": [[100, None]] * 3, "short": [[100, None]], "z": [[1, 1]]}, tiles=(1, 1))
+    assert lots(run(problem, MocaScheduler(), layers=True)) == [("a", 0, 1), ("high", 100, 1), ("a", 200, 1), ("a", 300, 1)]
+
+
+def test_below_it_a_job_waits_for_a_job_to_end():
+    assert three_jobs(priority=8)[-1] == ("high", 180, 2)
+
+
+def test_a_job_that_would_be_late_anyway_stops_nobody():
+    # At 60 it has 30 ns less than it needs alone.
+    tasks = [
+        once("a", "long", 3, deadline_ns=10**4),
+        once("b", "long", 3, deadline_ns=10**4),
+        once("high", "short", 1, release_ns=10, deadline_ns=80, priority=11),
+    ]
+    assert lots(run(two_groups(*tasks), MocaScheduler(groups=2, idle="leave"), layers=True))[-1] == ("high", 180, 2)
+
+
+def test_published_moca_runs_a_job_to_its_end():
+    tasks = [once("a", "long", 3, deadline_ns=10**4), once("b", "long", 3, release_ns=10, deadline_ns=10**4, priority=11)]
+    found = lots(run(two_groups(*tasks), MocaScheduler(groups=1, express=NO_EXPRESS, idle="leave"), layers=True))
+    assert found == [("a", 0, 4), ("a", 40, 4), ("a", 80, 4), ("b", 120, 4), ("b", 160, 4), ("b", 200, 4)]
 
 
 def two_layers(**regulator):

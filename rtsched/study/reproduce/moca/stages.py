@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rtsched.library import load_platform
+from rtsched.policies.moca_scheduler import NO_EXPRESS
 from rtsched.policies.registry import configure
 from rtsched.policies.roles import Policy
 from rtsched.study.reproduce.cells import Case, Cell
@@ -29,11 +30,15 @@ __all__ = [
     "together_cases",
 ]
 
-STEPS = ("static", "queue order", "late jobs last", "mixing", "regulation")
+STEPS = ("static", "queue order", "late jobs last", "mixing", "idle tiles", "express", "regulation")
 """From the static partition to MoCA, each with what the one before has."""
 
-LEFT_OUT = ("no queue order", "no late jobs last", "no mixing")
-"""MoCA without one of its parts; without its regulation it is the step before the last."""
+LEFT_OUT = ("no queue order", "no late jobs last", "no mixing", "no idle tiles", "no express", "neither of ours")
+"""MoCA without one of its parts, and without the two that are not the paper's; without its regulation it is the step before the last."""
+
+NO_IDLE: dict[str, Any] = {"mapper.idle": "leave"}
+
+NO_AHEAD: dict[str, Any] = {"mapper.express": NO_EXPRESS}
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,12 @@ class Plans:
         """The policies of the decomposition."""
         names = self.plan.policies
         whole, queue = self.policies[names.whole], self.policies[names.queue]
+        scheduler = self.policies[names.scheduler]
         added = (
-            self.policies[names.partition], queue, configure(queue, {"mapper.late": "last"}), self.policies[names.scheduler], whole,
+            self.policies[names.partition], queue, configure(queue, {"mapper.late": "last"}),
+            configure(scheduler, NO_IDLE | NO_AHEAD), configure(scheduler, NO_AHEAD), scheduler, whole,
         )  # fmt: skip
-        changes = ({"mapper.queue": "fcfs"}, {"mapper.late": "queue"}, {"mapper.mix": False})
+        changes = ({"mapper.queue": "fcfs"}, {"mapper.late": "queue"}, {"mapper.mix": False}, NO_IDLE, NO_AHEAD, NO_IDLE | NO_AHEAD)
         return dict(zip((*STEPS, *LEFT_OUT), (*added, *(configure(whole, one) for one in changes)), strict=True))
 
     def variations(self) -> list[Variation]:
