@@ -3,7 +3,7 @@
 Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neural Networks", HPCA 2023, Algorithm 3.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 from rtsched._core cimport heap
 from rtsched._core.heap cimport Entry, Heap, before
@@ -156,13 +156,19 @@ cdef class MocaScheduler(StaticPartition):
 
 
 cdef int fastest_tiles(const State *s, const Job *job, int accelerator, int least, int most) noexcept nogil:
-    # The smallest number of tiles that runs a job's next layer fastest, with what it costs to have another number than before.
+    # The smallest number of tiles that runs a job's next layer fastest, with what it costs to have another number than before. Of a
+    # Supernet that is to begin it is not known which layer that is.
+    cdef const int32_t *first_subnet = s.t.model_first_subnet + s.t.task_model[job.task]
     cdef int n
     cdef int best = least
     cdef int64_t takes_ns
     cdef int64_t best_ns = NEVER_NS
+    if job.subnet < 0 and first_subnet[1] - first_subnet[0] > 1:
+        return least
     for n in range(least, most + 1):
         takes_ns = latency_ns(s, job.layer, accelerator, n)
+        if takes_ns == 0:
+            continue  # cannot run so
         if job.start_ns >= 0 and n != job.n_tiles:
             takes_ns += s.t.regroup_ns
         if takes_ns < best_ns:

@@ -255,7 +255,10 @@ class MocaScheduler(StaticPartition):
                 one = max(here, key=lambda one: int(state.priority[one[0]]))
                 times = p.costs["t_iso_ns"][state.layer[one[0]], p.option_first[a] :]
                 had = self.tiles.get((state.task[one[0]], state.frame[one[0]]))
-                costs = {n: int(times[n - 1]) + (p.regroup_ns if had not in (None, n) else 0) for n in range(one[2], one[2] + left + 1)}
+                model = p.task_model[state.task[one[0]]]
+                is_known = had is not None or p.model_first_subnet[model + 1] - p.model_first_subnet[model] == 1
+                able = [n for n in range(one[2], one[2] + left + 1) if times[n - 1]] if is_known else [one[2]]
+                costs = {n: int(times[n - 1]) + (p.regroup_ns if had not in (None, n) else 0) for n in able}
                 one[2] = min(costs, key=costs.get)
         return found
 
