@@ -86,7 +86,8 @@ cdef class SharedMemory:
         self.now_ns = now_ns
 
     def first_to_finish(self):
-        return memory.first_to_finish(&self.m)
+        cdef bint is_alone
+        return memory.first_to_finish(&self.m, &is_alone)
 
     def running(self):
         """{place: (rate, remaining_ns as of since_ns, since_ns, finish_ns)}"""

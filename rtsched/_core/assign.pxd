@@ -1,9 +1,11 @@
 """The default assignment: greedy over scores, or by static keys."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
-from rtsched._core.roles cimport DispatchList, NativeMapper
+from rtsched._core cimport heap
+from rtsched._core.roles cimport DispatchList, NativeMapper, add_dispatch
 from rtsched._core.state cimport State
+from rtsched._core.types cimport NEVER_NS, lowest_bit
 
 
 cdef struct Greedy:
@@ -21,5 +23,40 @@ cdef void release(Greedy *g) noexcept nogil
 cdef int by_score(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatches) except -1 nogil
 # The same for static keys, from s.ranked; what is dispatched has left it.
 cdef int by_key(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatches) except -1 nogil
+# Rank the jobs that were put aside.
+cdef int rank_again(Greedy *g, State *s) except -1 nogil
 # Raise what is wrong with a dispatch that cannot be carried out.
 cdef int refuse(const State *s, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil
+
+
+cdef inline int fastest_idle(const State *s, const uint64_t *idle, int layer, int64_t *best_ns) noexcept nogil:
+    # The accelerator among those of a bit set on which one tile runs a layer fastest; -1 when none can.
+    cdef const int64_t *times_ns = s.t.t_iso_ns + <int64_t>layer * s.t.n_options
+    cdef int word, a
+    cdef int best = -1
+    cdef uint64_t bits
+    cdef int64_t time_ns
+    best_ns[0] = NEVER_NS
+    for word in range(s.n_idle_words):
+        bits = idle[word]
+        while bits:
+            a = (word << 6) + lowest_bit(bits)
+            bits &= bits - 1
+            time_ns = times_ns[s.t.option_first[a]]
+            if 0 < time_ns < best_ns[0]:
+                best, best_ns[0] = a, time_ns
+    return best
+
+
+cdef inline int next_by_key(Greedy *g, State *s, int *accelerator) except -2 nogil:
+    # The same for one job at a time, where every dispatch is one layer on one tile and is carried out at once: the slot of the next
+    # job, which has left s.ranked; -1 when no other can begin. `rank_again` has to follow.
+    cdef int64_t time_ns
+    cdef int slot
+    while s.ranked.n > 0 and s.n_idle > 0:
+        slot = heap.pop(&s.ranked).handle
+        accelerator[0] = fastest_idle(s, s.idle, s.jobs[slot].layer, &time_ns)
+        if accelerator[0] >= 0:
+            return slot
+        add_dispatch(&g.aside, slot, 0, 0, 0)
+    return -1

@@ -91,6 +91,10 @@ cdef int fastest(Greedy *g, const State *s, NativeMapper mapper, int slot, Pair 
     cdef int word, a, n_tiles
     cdef uint64_t bits
     cdef int64_t time_ns
+    if not mapper.has_tiles:
+        best.n_tiles = 1
+        best.accelerator = fastest_idle(s, g.idle, s.jobs[slot].layer, &best.latency_ns)
+        return 0
     best.accelerator = -1
     best.latency_ns = 0
     for word in range(s.n_idle_words):
@@ -98,7 +102,7 @@ cdef int fastest(Greedy *g, const State *s, NativeMapper mapper, int slot, Pair 
         while bits:
             a = (word << 6) + lowest_bit(bits)
             bits &= bits - 1
-            n_tiles = ask_tiles(mapper, s, slot, a)
+            n_tiles = mapper.tiles(s, slot, a)
             time_ns = latency_ns(s, s.jobs[slot].layer, a, n_tiles)
             if time_ns == 0 or n_tiles > s.n_free[a] - g.promised[a]:
                 continue
@@ -117,11 +121,9 @@ cdef bint any_idle(const Greedy *g, const State *s) noexcept nogil:
 
 cdef int by_key(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatches) except -1 nogil:
     cdef int first = dispatches.n
-    cdef int i
     cdef Entry entry
     cdef Pair pair
     memcpy(g.idle, s.idle, s.n_idle_words * sizeof(uint64_t))
-    g.aside.n = 0
     while s.ranked.n > 0 and any_idle(g, s):
         entry = s.ranked.entries[0]
         fastest(g, s, mapper, entry.handle, &pair)
@@ -132,9 +134,15 @@ cdef int by_key(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatch
         commit(g, s, mapper, entry.handle, &pair, dispatches)
         if mapper.is_rescored:
             break
+    forget(g, dispatches, first)
+    return rank_again(g, s)
+
+
+cdef int rank_again(Greedy *g, State *s) except -1 nogil:
+    cdef int i
     for i in range(g.aside.n):
         rank(s, g.aside.items[i].slot)
-    forget(g, dispatches, first)
+    g.aside.n = 0
     return 0
 
 

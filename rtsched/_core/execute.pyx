@@ -13,20 +13,6 @@ cdef struct Actual:
     double factor  # on the estimate
 
 
-cdef inline int move_lowest(uint64_t *source, uint64_t *target, uint64_t among, int n) noexcept nogil:
-    # Move the n lowest bits of source & among, or all of them, to target; return their number.
-    cdef uint64_t bits = source[0] & among
-    cdef uint64_t bit
-    cdef int moved = 0
-    while moved < n and bits:
-        bit = bits & (~bits + 1)
-        bits ^= bit
-        source[0] ^= bit
-        target[0] |= bit
-        moved += 1
-    return moved
-
-
 cdef inline int64_t ceiling(double duration_ns) noexcept nogil:
     # Durations round up to whole ns, at least 1.
     cdef int64_t whole
@@ -36,16 +22,6 @@ cdef inline int64_t ceiling(double duration_ns) noexcept nogil:
     if <double>whole < duration_ns:
         whole += 1
     return whole if whole > 1 else 1
-
-
-cdef uint64_t pick_tiles(const State *s, const Job *job, int accelerator, int n_tiles) noexcept nogil:
-    cdef uint64_t left = s.free_tiles[accelerator]
-    cdef uint64_t tiles = 0
-    cdef int n_held = 0
-    if job.accelerator == accelerator:
-        n_held = move_lowest(&left, &tiles, job.tiles, n_tiles)
-    move_lowest(&left, &tiles, ~<uint64_t>0, n_tiles - n_held)
-    return tiles
 
 
 cdef inline int displaced(const State *s, int slot, int accelerator, int tile) noexcept nogil:
@@ -116,7 +92,7 @@ cdef void charge(
     cdef int64_t alone_ns = scaled_ns(actual, s.t.layer_reference_ns[job.layer])
     cdef double energy_j
     cdef int i
-    for i in range(ENERGY_SWITCH):
+    for i in range(4):  # ENERGY_SWITCH, as a constant
         sums[i] += cost.energy_component_j[i]
     job.energy_j += cost.energy_j
     if switch_bytes > 0:

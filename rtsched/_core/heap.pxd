@@ -1,4 +1,7 @@
-"""A binary heap of ranked handles in which any handle can be found and removed."""
+"""A binary heap of ranked handles in which any handle can be found and removed: O(log n) push, pop and removal.
+
+What happens in every decision is inline here; the rest is in heap.pyx.
+"""
 
 from libc.stdint cimport int32_t, int64_t
 
@@ -23,11 +26,8 @@ cdef struct Heap:
 
 cdef void init(Heap *h, bint is_indexed) noexcept nogil
 cdef void release(Heap *h) noexcept nogil
-# 0, or -1 with MemoryError set.
-cdef int push(Heap *h, Entry entry) except -1 nogil
-cdef Entry pop(Heap *h) noexcept nogil  # the heap must not be empty
-cdef void remove(Heap *h, int32_t handle) noexcept nogil  # does nothing when absent
-cdef bint holds(const Heap *h, int32_t handle) noexcept nogil
+# Room for one more entry with this handle; 0, or -1 with MemoryError set.
+cdef int grow(Heap *h, int32_t handle) except -1 nogil
 
 
 cdef inline bint before(const Entry *a, const Entry *b) noexcept nogil:
@@ -38,3 +38,79 @@ cdef inline bint before(const Entry *a, const Entry *b) noexcept nogil:
     if a.task != b.task:
         return a.task < b.task
     return a.frame < b.frame
+
+
+cdef inline void put(Heap *h, int at, const Entry *entry) noexcept nogil:
+    h.entries[at] = entry[0]
+    if h.is_indexed:
+        h.place[entry.handle] = at
+
+
+cdef inline void rise(Heap *h, int at, Entry entry) noexcept nogil:
+    # Put the entry at its place between `at` and the root.
+    cdef int parent
+    while at > 0:
+        parent = (at - 1) >> 1
+        if not before(&entry, &h.entries[parent]):
+            break
+        put(h, at, &h.entries[parent])
+        at = parent
+    put(h, at, &entry)
+
+
+cdef inline void sink(Heap *h, int at, Entry entry) noexcept nogil:
+    # Put the entry at its place between `at` and the leaves.
+    cdef int child
+    while True:
+        child = 2 * at + 1
+        if child >= h.n:
+            break
+        if child + 1 < h.n and before(&h.entries[child + 1], &h.entries[child]):
+            child += 1
+        if not before(&h.entries[child], &entry):
+            break
+        put(h, at, &h.entries[child])
+        at = child
+    put(h, at, &entry)
+
+
+cdef inline int push(Heap *h, Entry entry) except -1 nogil:
+    # 0, or -1 with MemoryError set.
+    if h.n == h.capacity or (h.is_indexed and entry.handle >= h.n_handles):
+        grow(h, entry.handle)
+    h.n += 1
+    rise(h, h.n - 1, entry)
+    return 0
+
+
+cdef inline Entry pop(Heap *h) noexcept nogil:
+    # The heap must not be empty.
+    cdef Entry top = h.entries[0]
+    if h.is_indexed:
+        h.place[top.handle] = -1
+    h.n -= 1
+    if h.n > 0:
+        sink(h, 0, h.entries[h.n])
+    return top
+
+
+cdef inline bint holds(const Heap *h, int32_t handle) noexcept nogil:
+    return handle < h.n_handles and h.place[handle] >= 0
+
+
+cdef inline void remove(Heap *h, int32_t handle) noexcept nogil:
+    # Does nothing when absent.
+    cdef int at
+    cdef Entry last
+    if not holds(h, handle):
+        return
+    at = h.place[handle]
+    h.place[handle] = -1
+    h.n -= 1
+    if at == h.n:
+        return
+    last = h.entries[h.n]
+    if at > 0 and before(&last, &h.entries[(at - 1) >> 1]):
+        rise(h, at, last)
+    else:
+        sink(h, at, last)

@@ -33,6 +33,7 @@ cdef class Engine:
     cdef int n_parameters
     cdef int64_t next_window_ns
     cdef int next_place  # that finishes first; -1 for none
+    cdef bint is_alone  # no other place finishes then
     cdef bint has_changed  # the running set, since the last sharing
     cdef bint is_window_end
     cdef readonly bint is_done
@@ -53,6 +54,7 @@ cdef class Engine:
     cdef int decide(self) except -1 nogil
     cdef int drop_jobs(self) except -1 nogil
     cdef int map_jobs(self) except -1 nogil
+    cdef int map_by_key(self) except -1 nogil
     cdef int regulate(self) except -1 nogil
     cdef int release(self, const Release *next) except -1 nogil
     cdef int drop_oldest(self, int task) except -1 nogil

@@ -132,7 +132,7 @@ cdef class Engine:
         cdef int64_t until = self.record.n_events + n_events
         cdef int64_t time_ns
         while self.record.n_events < until:
-            self.next_place = memory.first_to_finish(&self.s.memory)
+            self.next_place = memory.first_to_finish(&self.s.memory, &self.is_alone)
             time_ns = self.next_time_ns()
             if time_ns > self.s.t.end_ns:
                 self.is_done = True
@@ -161,7 +161,9 @@ cdef class Engine:
         while self.next_place >= 0 and self.s.memory.finish_ns[self.next_place] == self.s.now_ns:
             self.complete(self.next_place)
             self.record.n_events += 1
-            self.next_place = memory.first_to_finish(&self.s.memory)
+            if self.is_alone:
+                break
+            self.next_place = memory.first_to_finish(&self.s.memory, &self.is_alone)
         if self.s.t.is_strict:
             self.admit(self.record.n_events > n_before)
         else:
@@ -217,6 +219,8 @@ cdef class Engine:
     cdef int map_jobs(self) except -1 nogil:
         cdef int i
         cdef Dispatch *d
+        if self.mapper.form == FORM_KEY and not (self.mapper.has_tiles or self.mapper.has_block or self.mapper.is_rescored):
+            return self.map_by_key()
         while True:
             self.dispatches.n = 0
             if self.mapper.form == FORM_ASSIGN:
@@ -231,6 +235,14 @@ cdef class Engine:
             if self.dispatches.n == 0 or not self.mapper.is_rescored or self.s.n_ready == 0 or self.s.n_idle == 0:
                 break
         return 0
+
+    cdef int map_by_key(self) except -1 nogil:
+        cdef int accelerator, slot
+        while True:
+            slot = assign.next_by_key(&self.greedy, &self.s, &accelerator)
+            if slot < 0:
+                return assign.rank_again(&self.greedy, &self.s) if self.greedy.aside.n > 0 else 0
+            self.dispatch(slot, accelerator, 1, 1)
 
     cdef int regulate(self) except -1 nogil:
         cdef int i, place

@@ -5,9 +5,10 @@ Layers in execution stand at the *place* of their lowest tile (accelerators' til
 demand, place).
 """
 
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
-from rtsched._core.types cimport Running, Tables
+from rtsched._core.types cimport NEVER_NS, NO_JOB, Running, Tables
 
 
 cdef struct Memory:
@@ -24,14 +25,92 @@ cdef struct Memory:
 
 cdef int init(Memory *m, const Tables *t) except -1 nogil
 cdef void release(Memory *m) noexcept nogil
-# A layer whose record stands at `place` begins or ends; rates are stale until the next rerate.
-cdef void enter(Memory *m, int place) noexcept nogil
-cdef void leave(Memory *m, int place) noexcept nogil
 # Set the cap of a running layer (> 0 or inf).
 cdef void set_cap(Memory *m, int place, double cap_bytes_per_ns) noexcept nogil
 # Share the bandwidth among the running layers; touches only those whose rate changes.
 cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil
-# The place that finishes first, the smallest at equal times; -1 when none does.
-cdef int first_to_finish(const Memory *m) noexcept nogil
 # The places of all running layers, ascending; returns their number.
 cdef int list_running(const Memory *m, int *places) noexcept nogil
+
+
+cdef inline int drop(int *places, int n, int place) noexcept nogil:
+    # Take a place that is there out of a list; return its new length.
+    cdef int i = 0
+    while places[i] != place:
+        i += 1
+    n -= 1
+    while i < n:
+        places[i] = places[i + 1]
+        i += 1
+    return n
+
+
+cdef inline int insert_by_ask(const Running *running, int *places, int n, int place) noexcept nogil:
+    cdef double ask = running[place].ask_bytes_per_ns
+    cdef int i = n
+    cdef int other
+    while i > 0:
+        other = places[i - 1]
+        if running[other].ask_bytes_per_ns < ask or (running[other].ask_bytes_per_ns == ask and other < place):
+            break
+        places[i] = other
+        i -= 1
+    places[i] = place
+    return n + 1
+
+
+cdef inline int insert_by_l2(const Running *running, int *places, int n, int place) noexcept nogil:
+    cdef double demand = running[place].l2_demand_bytes_per_ns
+    cdef int i = n
+    cdef int other
+    while i > 0:
+        other = places[i - 1]
+        if running[other].l2_demand_bytes_per_ns < demand or (
+            running[other].l2_demand_bytes_per_ns == demand and other < place
+        ):
+            break
+        places[i] = other
+        i -= 1
+    places[i] = place
+    return n + 1
+
+
+cdef inline void enter(Memory *m, int place) noexcept nogil:
+    # A layer whose record stands at `place` begins; rates are stale until the next rerate.
+    cdef Running *r = &m.running[place]
+    r.ask_bytes_per_ns = r.demand_bytes_per_ns
+    r.cap_bytes_per_ns = INFINITY
+    r.rate = 0.0
+    r.l2_ratio = 1.0
+    m.n_running += 1
+    if r.demand_bytes_per_ns > 0.0:
+        m.n_asking = insert_by_ask(m.running, m.by_ask, m.n_asking, place)
+    if m.is_l2_limited and r.l2_demand_bytes_per_ns > 0.0:
+        m.n_l2 = insert_by_l2(m.running, m.by_l2, m.n_l2, place)
+
+
+cdef inline void leave(Memory *m, int place) noexcept nogil:
+    # It ends; rates are stale until the next rerate.
+    m.n_running -= 1
+    m.running[place].job = NO_JOB
+    m.finish_ns[place] = NEVER_NS
+    if m.running[place].demand_bytes_per_ns > 0.0:
+        m.n_asking = drop(m.by_ask, m.n_asking, place)
+    if m.is_l2_limited and m.running[place].l2_demand_bytes_per_ns > 0.0:
+        m.n_l2 = drop(m.by_l2, m.n_l2, place)
+
+
+cdef inline int first_to_finish(const Memory *m, bint *is_alone) noexcept nogil:
+    # The place that finishes first, the smallest at equal times; -1 when none does. `is_alone`: no other finishes then.
+    cdef const int64_t *finish_ns = m.finish_ns
+    cdef int place
+    cdef int best = -1
+    cdef int n_best = 0
+    cdef int64_t best_ns = NEVER_NS
+    for place in range(m.t.n_places):
+        if finish_ns[place] < best_ns:
+            best, best_ns, n_best = place, finish_ns[place], 1
+        elif finish_ns[place] == best_ns:
+            n_best += 1
+    is_alone[0] = n_best <= 1
+    return best

@@ -34,71 +34,6 @@ cdef void release(Memory *m) noexcept nogil:
     m.by_ask = NULL
 
 
-cdef inline int drop(int *places, int n, int place) noexcept nogil:
-    # Take a place that is there out of a list; return its new length.
-    cdef int i = 0
-    while places[i] != place:
-        i += 1
-    n -= 1
-    while i < n:
-        places[i] = places[i + 1]
-        i += 1
-    return n
-
-
-cdef inline int insert_by_ask(const Running *running, int *places, int n, int place) noexcept nogil:
-    cdef double ask = running[place].ask_bytes_per_ns
-    cdef int i = n
-    cdef int other
-    while i > 0:
-        other = places[i - 1]
-        if running[other].ask_bytes_per_ns < ask or (running[other].ask_bytes_per_ns == ask and other < place):
-            break
-        places[i] = other
-        i -= 1
-    places[i] = place
-    return n + 1
-
-
-cdef inline int insert_by_l2(const Running *running, int *places, int n, int place) noexcept nogil:
-    cdef double demand = running[place].l2_demand_bytes_per_ns
-    cdef int i = n
-    cdef int other
-    while i > 0:
-        other = places[i - 1]
-        if running[other].l2_demand_bytes_per_ns < demand or (
-            running[other].l2_demand_bytes_per_ns == demand and other < place
-        ):
-            break
-        places[i] = other
-        i -= 1
-    places[i] = place
-    return n + 1
-
-
-cdef void enter(Memory *m, int place) noexcept nogil:
-    cdef Running *r = &m.running[place]
-    r.ask_bytes_per_ns = r.demand_bytes_per_ns
-    r.cap_bytes_per_ns = INFINITY
-    r.rate = 0.0
-    r.l2_ratio = 1.0
-    m.n_running += 1
-    if r.demand_bytes_per_ns > 0.0:
-        m.n_asking = insert_by_ask(m.running, m.by_ask, m.n_asking, place)
-    if m.is_l2_limited and r.l2_demand_bytes_per_ns > 0.0:
-        m.n_l2 = insert_by_l2(m.running, m.by_l2, m.n_l2, place)
-
-
-cdef void leave(Memory *m, int place) noexcept nogil:
-    m.n_running -= 1
-    m.running[place].job = NO_JOB
-    m.finish_ns[place] = NEVER_NS
-    if m.running[place].demand_bytes_per_ns > 0.0:
-        m.n_asking = drop(m.by_ask, m.n_asking, place)
-    if m.is_l2_limited and m.running[place].l2_demand_bytes_per_ns > 0.0:
-        m.n_l2 = drop(m.by_l2, m.n_l2, place)
-
-
 cdef void set_cap(Memory *m, int place, double cap_bytes_per_ns) noexcept nogil:
     cdef Running *r = &m.running[place]
     cdef double ask = r.demand_bytes_per_ns if r.demand_bytes_per_ns < cap_bytes_per_ns else cap_bytes_per_ns
@@ -147,9 +82,8 @@ cdef inline int64_t wait_ns(double remaining_ns, double rate) noexcept nogil:
     return whole if whole > 1 else 1
 
 
-cdef inline void touch(Memory *m, int place, double ratio, int64_t now_ns) noexcept nogil:
+cdef inline void touch(Memory *m, Running *r, int place, double ratio, int64_t now_ns) noexcept nogil:
     # Let a layer go on at a new rate; leave it alone when the rate is the old one.
-    cdef Running *r = &m.running[place]
     cdef double rate = ratio if ratio < 1.0 else 1.0
     cdef int64_t finish_ns
     if r.l2_ratio < rate:
@@ -162,34 +96,41 @@ cdef inline void touch(Memory *m, int place, double ratio, int64_t now_ns) noexc
         m.finish_ns[place] = finish_ns if finish_ns < NEVER_NS else NEVER_NS
 
 
+cdef inline double part(double served, double demand) noexcept nogil:
+    # The same as their ratio, without a division for who gets all.
+    return 1.0 if served == demand else served / demand
+
+
 cdef void share_dram(Memory *m, int64_t now_ns) noexcept nogil:
     cdef const Tables *t = m.t
-    cdef const Running *r
+    cdef Running *running = m.running
+    cdef const int *by_ask = m.by_ask
+    cdef Running *r
     cdef int i
     cdef int n = m.n_asking
     cdef double bandwidth, factor, left, served
     cdef double total = 0.0
     bandwidth = t.peak_bytes_per_ns * t.efficiency[(n if n < t.n_efficiency else t.n_efficiency) - 1]
     for i in range(n):
-        total += m.running[m.by_ask[i]].ask_bytes_per_ns
+        total += running[by_ask[i]].ask_bytes_per_ns
     if total <= bandwidth:
         for i in range(n):
-            r = &m.running[m.by_ask[i]]
-            touch(m, m.by_ask[i], r.ask_bytes_per_ns / r.demand_bytes_per_ns, now_ns)
+            r = &running[by_ask[i]]
+            touch(m, r, by_ask[i], part(r.ask_bytes_per_ns, r.demand_bytes_per_ns), now_ns)
     elif t.is_fair:
         left = bandwidth
         for i in range(n):
-            r = &m.running[m.by_ask[i]]
+            r = &running[by_ask[i]]
             served = left / (n - i)
             if r.ask_bytes_per_ns < served:
                 served = r.ask_bytes_per_ns
             left -= served
-            touch(m, m.by_ask[i], served / r.demand_bytes_per_ns, now_ns)
+            touch(m, r, by_ask[i], part(served, r.demand_bytes_per_ns), now_ns)
     else:
         factor = bandwidth / total
         for i in range(n):
-            r = &m.running[m.by_ask[i]]
-            touch(m, m.by_ask[i], r.ask_bytes_per_ns * factor / r.demand_bytes_per_ns, now_ns)
+            r = &running[by_ask[i]]
+            touch(m, r, by_ask[i], r.ask_bytes_per_ns * factor / r.demand_bytes_per_ns, now_ns)
 
 
 cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil:
@@ -202,18 +143,7 @@ cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil:
         # The others are held back by the L2 at most.
         for place in range(m.t.n_places):
             if m.running[place].job >= 0 and m.running[place].demand_bytes_per_ns <= 0.0:
-                touch(m, place, 1.0, now_ns)
-
-
-cdef int first_to_finish(const Memory *m) noexcept nogil:
-    cdef int place
-    cdef int best = -1
-    cdef int64_t best_ns = NEVER_NS
-    for place in range(m.t.n_places):
-        if m.finish_ns[place] < best_ns:
-            best_ns = m.finish_ns[place]
-            best = place
-    return best
+                touch(m, &m.running[place], place, 1.0, now_ns)
 
 
 cdef int list_running(const Memory *m, int *places) noexcept nogil:

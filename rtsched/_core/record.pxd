@@ -1,6 +1,6 @@
 """What a run leaves behind: one record per ended job, one per executed layer on demand, and sums."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from rtsched._core.roles cimport WindowSums
 from rtsched._core.state cimport State
@@ -30,10 +30,19 @@ cdef int init(Record *r, const State *s, bint keeps_layers) except -1 nogil
 cdef void release(Record *r) noexcept nogil
 cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) except -1 nogil
 cdef int add_layer(Record *r, const Job *job, const Running *layer, int64_t finish_ns) except -1 nogil
-cdef void add_busy(Record *r, const State *s, const Running *layer, int64_t until_ns) noexcept nogil
 cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil
 # Room for more items, of which there were capacity[0]; what `memory` points to moves.
 cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL nogil
 cdef object copied(const void *data, int64_t n_bytes)
 # Everything, as arrays and numbers by name; the records as bytes, to be seen as structured arrays.
 cdef dict results(const Record *r, const State *s)
+
+
+cdef inline void add_busy(Record *r, const State *s, const Running *layer, int64_t until_ns) noexcept nogil:
+    cdef int first = s.t.option_first[layer.accelerator]
+    cdef uint64_t tiles = layer.tiles
+    while tiles:
+        if tiles & 1:
+            r.busy_ns[first] += until_ns - layer.start_ns
+        tiles >>= 1
+        first += 1

@@ -1,6 +1,6 @@
 """Growing arrays of records, and the sums of a run and of a tuning window."""
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
@@ -82,16 +82,6 @@ cdef int add_layer(Record *r, const Job *job, const Running *layer, int64_t fini
     row.start_ns, row.finish_ns, row.tiles, row.switch_bytes = layer.start_ns, finish_ns, layer.tiles, layer.switch_bytes
     row.uid, row.layer, row.accelerator, row.padding = job.uid, layer.layer, layer.accelerator, 0
     return 0
-
-
-cdef void add_busy(Record *r, const State *s, const Running *layer, int64_t until_ns) noexcept nogil:
-    cdef int first = s.t.option_first[layer.accelerator]
-    cdef uint64_t tiles = layer.tiles
-    while tiles:
-        if tiles & 1:
-            r.busy_ns[first] += until_ns - layer.start_ns
-        tiles >>= 1
-        first += 1
 
 
 cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil:

@@ -9,7 +9,7 @@ from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from rtsched._core.draws cimport recorded_at
-from rtsched._core.heap cimport Heap
+from rtsched._core.heap cimport Entry, Heap, push
 from rtsched._core.memory cimport Memory
 from rtsched._core.types cimport CostRow, Job, Running, Tables
 
@@ -56,15 +56,9 @@ cdef void release(State *s) noexcept nogil
 # A job in a free slot, zeroed but for uid; -1 with MemoryError set. Moves `jobs`: no pointer survives.
 cdef int new_job(State *s) except -1 nogil
 cdef void free_job(State *s, int slot) noexcept nogil
-cdef void append_ready(State *s, int slot) noexcept nogil
-# Enter a ready job into `ranked` by its key.
-cdef int rank(State *s, int slot) except -1 nogil
-cdef void remove_ready(State *s, int slot) noexcept nogil
 # Jobs of a task in flight, in order of release.
 cdef void enqueue(State *s, int slot) noexcept nogil
 cdef void unqueue(State *s, int slot) noexcept nogil
-cdef void take_tiles(State *s, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil
-cdef void give_tiles(State *s, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil
 
 
 cdef inline const CostRow *cost_of(const State *s, int layer, int accelerator, int n_tiles) noexcept nogil:
@@ -122,3 +116,41 @@ cdef inline double mean_latency_ns(const State *s, int layer, int n_tiles) noexc
             sum_ns += <double>time_ns
             n += 1
     return sum_ns / n if n > 0 else 0.0
+
+
+cdef inline void append_ready(State *s, int slot) noexcept nogil:
+    s.ready[s.n_ready] = slot
+    s.jobs[slot].ready_row = s.n_ready
+    s.n_ready += 1
+
+
+cdef inline int rank(State *s, int slot) except -1 nogil:
+    # Enter a ready job into `ranked` by its key.
+    cdef const Job *job = &s.jobs[slot]
+    return push(&s.ranked, Entry(job.key, job.release_ns, job.frame, job.task, slot))
+
+
+cdef inline void remove_ready(State *s, int slot) noexcept nogil:
+    cdef int row = s.jobs[slot].ready_row
+    cdef int last
+    s.n_ready -= 1
+    last = s.ready[s.n_ready]
+    s.ready[row] = last
+    s.jobs[last].ready_row = row
+    s.jobs[slot].ready_row = -1
+
+
+cdef inline void take_tiles(State *s, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil:
+    s.free_tiles[accelerator] &= ~tiles
+    s.n_free[accelerator] -= n_tiles
+    if s.n_free[accelerator] == 0:
+        s.idle[accelerator >> 6] &= ~(<uint64_t>1 << (accelerator & 63))
+        s.n_idle -= 1
+
+
+cdef inline void give_tiles(State *s, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil:
+    if s.n_free[accelerator] == 0:
+        s.idle[accelerator >> 6] |= <uint64_t>1 << (accelerator & 63)
+        s.n_idle += 1
+    s.free_tiles[accelerator] |= tiles
+    s.n_free[accelerator] += n_tiles

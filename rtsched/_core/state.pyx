@@ -5,7 +5,6 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
 from rtsched._core cimport heap, memory
-from rtsched._core.heap cimport Entry
 from rtsched._core.types cimport CostRow, Job, Tables
 
 import numpy as np
@@ -201,27 +200,6 @@ cdef void free_job(State *s, int slot) noexcept nogil:
     s.n_live -= 1
 
 
-cdef void append_ready(State *s, int slot) noexcept nogil:
-    s.ready[s.n_ready] = slot
-    s.jobs[slot].ready_row = s.n_ready
-    s.n_ready += 1
-
-
-cdef int rank(State *s, int slot) except -1 nogil:
-    cdef const Job *job = &s.jobs[slot]
-    return heap.push(&s.ranked, Entry(job.key, job.release_ns, job.frame, job.task, slot))
-
-
-cdef void remove_ready(State *s, int slot) noexcept nogil:
-    cdef int row = s.jobs[slot].ready_row
-    cdef int last
-    s.n_ready -= 1
-    last = s.ready[s.n_ready]
-    s.ready[row] = last
-    s.jobs[last].ready_row = row
-    s.jobs[slot].ready_row = -1
-
-
 cdef void enqueue(State *s, int slot) noexcept nogil:
     cdef int task = s.jobs[slot].task
     cdef int tail = s.queue_tail[task]
@@ -248,19 +226,3 @@ cdef void unqueue(State *s, int slot) noexcept nogil:
         s.queue_tail[task] = before
     else:
         s.jobs[after].previous_job = before
-
-
-cdef void take_tiles(State *s, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil:
-    s.free_tiles[accelerator] &= ~tiles
-    s.n_free[accelerator] -= n_tiles
-    if s.n_free[accelerator] == 0:
-        s.idle[accelerator >> 6] &= ~(<uint64_t>1 << (accelerator & 63))
-        s.n_idle -= 1
-
-
-cdef void give_tiles(State *s, int accelerator, uint64_t tiles, int n_tiles) noexcept nogil:
-    if s.n_free[accelerator] == 0:
-        s.idle[accelerator >> 6] |= <uint64_t>1 << (accelerator & 63)
-        s.n_idle += 1
-    s.free_tiles[accelerator] |= tiles
-    s.n_free[accelerator] += n_tiles

@@ -217,7 +217,11 @@ class MocaScheduler(StaticPartition):
     def __init__(self, groups=4, queue="moca", late="last", mix=True, express=9, idle="take", memory_share=0.5):
         super().__init__(groups, queue, late)
         self.mix, self.memory_share, self.express, self.idle = mix, memory_share, express, idle
-        self.where, self.tiles = {}, {}  # accelerator and tiles of the last layer of each job
+
+    def start(self, problem):
+        run = type(self)(self.groups, self.queue, self.late, self.mix, self.express, self.idle, self.memory_share)
+        run.where, run.tiles = {}, {}  # accelerator and tiles of the last layer of each job
+        return run
 
     def chosen(self, state, free, kinds, size):
         if self.express == 12 and self.idle == "leave":
