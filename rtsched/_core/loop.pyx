@@ -57,6 +57,7 @@ cdef class Engine:
         rates.init(&self.rates, &self.s, keeps_rates)
         assign.init(&self.greedy, &self.s)
         self.mapper = bridge_mapper(mapper, &self.s, self, problem)
+        self.s.keeps_new_rows = self.mapper.keeps_rows
         tiles = self.mapper.estimate_tiles
         if tiles < 1:
             raise ContractError(f"{mapper!r}: estimate_tiles must be at least 1, got {tiles}")
@@ -225,6 +226,7 @@ cdef class Engine:
             self.dispatches.n = 0
             if self.mapper.form == FORM_ASSIGN:
                 self.mapper.assign(&self.s, &self.dispatches)
+                self.s.n_new_rows = 0
             elif self.mapper.form == FORM_KEY:
                 assign.by_key(&self.greedy, &self.s, self.mapper, &self.dispatches)
             else:

@@ -73,6 +73,7 @@ cdef class NativeMapper(NativeRole):
     cdef readonly bint waits  # may leave an eligible pair
     cdef readonly int estimate_tiles  # the to-go column that Python views of the state show; at least 1
     cdef readonly int notes  # bits of Note
+    cdef readonly bint keeps_rows  # `assign` keeps something by row of the ready set, so the state tells which rows are new
     cdef readonly bint has_tiles  # `tiles` is to be asked; else every dispatch takes 1 tile
     cdef readonly bint has_block  # `block` is to be asked; else every dispatch commits 1 layer
     # FORM_KEY: rank a job that became ready; the smallest goes first.

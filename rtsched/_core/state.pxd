@@ -37,6 +37,9 @@ cdef struct State:
     int32_t next_uid
     int *ready  # slots of the ready jobs
     int n_ready
+    int *new_rows  # of `ready` that hold another job than when the mapper was asked last, in no order, some twice; if it wants them
+    int n_new_rows  # more than n_slots: all of them
+    bint keeps_new_rows
     Heap ranked  # the ready jobs by key, when the mapper gives keys
     int *queue_head  # [task]: slot of its earliest job in flight, -1 for none
     int *queue_tail
@@ -118,7 +121,15 @@ cdef inline double mean_latency_ns(const State *s, int layer, int n_tiles) noexc
     return sum_ns / n if n > 0 else 0.0
 
 
+cdef inline void note_row(State *s, int row) noexcept nogil:
+    if s.keeps_new_rows and s.n_new_rows <= s.n_slots:
+        if s.n_new_rows < s.n_slots:
+            s.new_rows[s.n_new_rows] = row
+        s.n_new_rows += 1
+
+
 cdef inline void append_ready(State *s, int slot) noexcept nogil:
+    note_row(s, s.n_ready)
     s.ready[s.n_ready] = slot
     s.jobs[slot].ready_row = s.n_ready
     s.n_ready += 1
@@ -135,6 +146,7 @@ cdef inline void remove_ready(State *s, int slot) noexcept nogil:
     cdef int last
     s.n_ready -= 1
     last = s.ready[s.n_ready]
+    note_row(s, row)
     s.ready[row] = last
     s.jobs[last].ready_row = row
     s.jobs[slot].ready_row = -1

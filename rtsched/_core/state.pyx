@@ -146,6 +146,7 @@ cdef int init(State *s, const Tables *t, uint64_t seed) except -1 nogil:
 cdef void release(State *s) noexcept nogil:
     free(s.jobs)
     free(s.ready)
+    free(s.new_rows)
     free(s.queue_head)
     free(s.queue_tail)
     free(s.n_unstarted)
@@ -169,7 +170,10 @@ cdef int grow_slots(State *s) except -1 nogil:
     cdef void *ready = realloc(s.ready, n * sizeof(int))
     if ready != NULL:
         s.ready = <int *>ready
-    if jobs == NULL or ready == NULL:
+    cdef void *new_rows = realloc(s.new_rows, n * sizeof(int))
+    if new_rows != NULL:
+        s.new_rows = <int *>new_rows
+    if jobs == NULL or ready == NULL or new_rows == NULL:
         with gil:
             raise MemoryError(f"no memory for {n} jobs in flight")
     for i in range(n - 1, s.n_slots - 1, -1):

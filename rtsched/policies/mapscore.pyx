@@ -3,16 +3,18 @@
 Kim et al., "DREAM: A Dynamic Scheduler for Dynamic Real-time Multi-model ML Workloads", ASPLOS 2023.
 """
 
-from libc.math cimport INFINITY
-from libc.stdint cimport uint64_t
+from libc.math cimport INFINITY, NAN, isfinite
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, realloc
 
 from rtsched._core.execute cimport flushed_bytes, has_to_fetch, pick_tiles
-from rtsched._core.roles cimport NativeMapper
-from rtsched._core.state cimport State
+from rtsched._core.roles cimport FORM_ASSIGN, DispatchList, NativeMapper, add_dispatch
+from rtsched._core.state cimport State, latency_ns
 from rtsched._core.types cimport Job, lowest_bit
 
 import numpy as np
 
+from rtsched._core.roles import ContractError
 from rtsched.policies.roles import Setting
 
 cdef enum:
@@ -36,6 +38,29 @@ PREFERENCE = ("sum", "best")
 STARVATION = ("layer", "job")
 
 cdef double LATEST = 1e12  # ns: above every urgency that is not late
+
+
+cdef struct Row:
+    # What a ready job's score needs wherever it runs; kept as long as it is ready.
+    int64_t deadline_ns
+    int64_t last_end_ns
+    double togo_ns
+    double per_starved_ns
+
+
+cdef struct Pair:
+    # What it needs on an accelerator: the columns above, but for the bytes, which are 0 of a job's first layer.
+    double latency
+    double energy
+    double per_byte
+    double fetch_bytes
+
+
+cdef struct Best:
+    # The largest (row, accelerator) so far; row < 0: none.
+    int row
+    int accelerator
+    double score
 
 
 cdef class MapScore(NativeMapper):
@@ -79,10 +104,15 @@ cdef class MapScore(NativeMapper):
     cdef readonly str late_urgency, preference, starvation
     cdef readonly object parameters  # ndarray of float64, shape (2,): alpha and beta, which a tuner may change
     cdef Late late
+    cdef double largest  # urgency of a job that is not late
     cdef double[::1] weights  # the same memory
     cdef double[:, ::1] terms  # [layer, column]: side by side, so that a job's are one or two cache lines
     cdef int[::1] last  # [accelerator]: slot of the last job on its only tile, -1 for none; of this decision
     cdef double[::1] flush_bytes  # [accelerator]: what another job than that displaces; of this decision
+    # Where accelerators have one tile, the terms of the ready jobs, by row of the ready set.
+    cdef Row *rows
+    cdef Pair *pairs  # [accelerator * capacity + row]
+    cdef int capacity
 
     parameter_names = ("alpha", "beta")
 
@@ -91,20 +121,29 @@ cdef class MapScore(NativeMapper):
         self.alpha, self.beta, self.urgency_cap = values["alpha"], values["beta"], values["urgency_cap"]
         self.late_urgency = values["late_urgency"]
         self.late = LATE.index(self.late_urgency)
+        self.largest = INFINITY if self.late == LATE_INFINITE else self.urgency_cap
         self.preference, self.starvation = values["preference"], values["starvation"]
 
     cpdef object start(self, object problem):
         cdef MapScore run = type(self)(**{one.name: getattr(self, one.name) for one in self.settings})
         n = problem.n_accelerators
         run.terms = terms_of(problem, self.preference, self.starvation)
-        run.last, run.flush_bytes = np.zeros(n, dtype=np.intc), np.zeros(n)
+        run.last, run.flush_bytes = np.full(n, -1, dtype=np.intc), np.zeros(n)
         run.parameters = run.weights = np.array([self.alpha, self.beta])
+        if problem.togo_mean_ns.shape[1] == 1:  # no accelerator has several tiles
+            run.form, run.keeps_rows = FORM_ASSIGN, True
         return run
+
+    def __dealloc__(self):
+        free(self.rows)
+        free(self.pairs)
 
     cpdef object parameter_vector(self):
         return self.parameters
 
-    cdef inline double late_urgency_of(self, double togo_ns, double slack_ns) noexcept nogil:
+    cdef inline double urgency_of(self, double togo_ns, double slack_ns) noexcept nogil:
+        if slack_ns > 0.0:
+            return min(togo_ns / slack_ns, self.largest)
         if self.late == LATE_CAP:
             return self.urgency_cap
         return LATEST - slack_ns if self.late == LATE_INFINITE else togo_ns / min(slack_ns, -1.0)
@@ -142,12 +181,7 @@ cdef class MapScore(NativeMapper):
             job = &s.jobs[s.ready[row]]
             layer = &self.terms[job.layer, 0]
             slack_ns = <double>(job.deadline_ns - s.now_ns)
-            if slack_ns > 0.0:
-                urgency = layer[TOGO_NS] / slack_ns
-                if urgency > self.urgency_cap and self.late != LATE_INFINITE:
-                    urgency = self.urgency_cap
-            else:
-                urgency = self.late_urgency_of(layer[TOGO_NS], slack_ns)
+            urgency = self.urgency_of(layer[TOGO_NS], slack_ns)
             starved = self.weights[0] * (<double>(s.now_ns - job.last_end_ns) * layer[PER_STARVED_NS])
             for word in range(s.n_idle_words):
                 bits = s.idle[word]
@@ -164,6 +198,119 @@ cdef class MapScore(NativeMapper):
                     out[row * n + a] = urgency * there[LATENCY] + starved + self.weights[1] * energy
         return 0
 
+    # ---- The same where every accelerator has one tile: decided here, from terms that are kept while a job is ready.
+
+    cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:
+        cdef int n_left = s.n_idle
+        cdef int a
+        cdef Best best
+        self.keep_up(s)
+        if not (isfinite(self.weights[0]) and isfinite(self.weights[1])):
+            with gil:
+                raise ContractError(f"{self!r}: the weights are {self.weights[0]} and {self.weights[1]}; they must be finite")
+        if s.t.has_switch:
+            for a in range(s.t.n_accelerators):
+                if s.n_free[a] > 0:
+                    self.look_at(s, &s.jobs[s.ready[0]], a)
+        while n_left > 0:
+            best.row, best.score = -1, -INFINITY
+            for a in range(s.t.n_accelerators):
+                if s.n_free[a] > 0 and not is_promised(dispatches, a):
+                    self.best_on(s, a, &best)
+            if best.row < 0:
+                break
+            add_dispatch(dispatches, s.ready[best.row], best.accelerator, 1, 1)
+            self.rows[best.row].per_starved_ns = NAN  # no score of it is the largest; its row is new next time
+            n_left -= 1
+        return 0
+
+    cdef int keep_up(self, const State *s) except -1 nogil:
+        # Take the terms of jobs that stand in another row than the last time.
+        cdef int i
+        if self.capacity < s.n_slots:
+            self.reserve(s)
+        elif s.n_new_rows <= s.n_slots:
+            for i in range(s.n_new_rows):
+                if s.new_rows[i] < s.n_ready:
+                    self.take_row(s, s.new_rows[i])
+            return 0
+        for i in range(s.n_ready):
+            self.take_row(s, i)
+        return 0
+
+    cdef int reserve(self, const State *s) except -1 nogil:
+        cdef size_t n = s.n_slots
+        cdef void *rows = realloc(self.rows, n * sizeof(Row))
+        if rows != NULL:
+            self.rows = <Row *>rows
+        cdef void *pairs = realloc(self.pairs, n * s.t.n_accelerators * sizeof(Pair))
+        if pairs != NULL:
+            self.pairs = <Pair *>pairs
+        if rows == NULL or pairs == NULL:
+            with gil:
+                raise MemoryError(f"no memory for the scores of {n} jobs")
+        self.capacity = s.n_slots
+        return 0
+
+    cdef void take_row(self, const State *s, int row) noexcept nogil:
+        cdef const Job *job = &s.jobs[s.ready[row]]
+        cdef const double *layer = &self.terms[job.layer, 0]
+        cdef const double *there
+        cdef int a
+        self.rows[row] = Row(job.deadline_ns, job.last_end_ns, layer[TOGO_NS], layer[PER_STARVED_NS])
+        for a in range(s.t.n_accelerators):
+            there = layer + ON_ACCELERATOR + a * N_ON_ACCELERATOR
+            # A job that has begun is on its tile as long as no other was there, and then it switches nothing.
+            self.pairs[<int64_t>a * self.capacity + row] = Pair(
+                there[LATENCY], there[ENERGY], there[PER_BYTE], there[FETCH_BYTES] if job.start_ns >= 0 else 0.0
+            )
+
+    cdef void best_on(self, const State *s, int accelerator, Best *best) noexcept nogil:
+        cdef const Row *rows = self.rows
+        cdef const Pair *pairs = self.pairs + <int64_t>accelerator * self.capacity
+        cdef double alpha = self.weights[0]
+        cdef double beta = self.weights[1]
+        cdef double flush_bytes = self.flush_bytes[accelerator]
+        cdef int64_t now_ns = s.now_ns
+        cdef double best_score = best.score
+        cdef int last_row = -1
+        cdef int row
+        cdef double score, urgency, energy, starved
+        if self.last[accelerator] >= 0:
+            last_row = s.jobs[self.last[accelerator]].ready_row
+        for row in range(s.n_ready):
+            if pairs[row].latency == 0.0:
+                continue
+            energy = pairs[row].energy
+            if pairs[row].per_byte > 0.0 and row != last_row:
+                energy -= (flush_bytes + pairs[row].fetch_bytes) * pairs[row].per_byte
+            starved = alpha * (<double>(now_ns - rows[row].last_end_ns) * rows[row].per_starved_ns)
+            urgency = self.urgency_of(rows[row].togo_ns, <double>(rows[row].deadline_ns - now_ns))
+            score = urgency * pairs[row].latency + starved + beta * energy
+            if score > best_score or (score == best_score and self.goes_before(s, row, accelerator, best)):
+                best.row, best.accelerator, best_score = row, accelerator, score
+        best.score = best_score
+
+    cdef bint goes_before(self, const State *s, int row, int accelerator, const Best *best) noexcept nogil:
+        # At equal scores: as by scores that the engine compares.
+        cdef const Job *a = &s.jobs[s.ready[row]]
+        cdef const Job *b = &s.jobs[s.ready[best.row]]
+        if a.release_ns != b.release_ns:
+            return a.release_ns < b.release_ns
+        if a.task != b.task:
+            return a.task < b.task
+        if a.frame != b.frame:
+            return a.frame < b.frame
+        return latency_ns(s, a.layer, accelerator, 1) < latency_ns(s, a.layer, best.accelerator, 1)
+
+
+cdef inline bint is_promised(const DispatchList *dispatches, int accelerator) noexcept nogil:
+    cdef int i
+    for i in range(dispatches.n):
+        if dispatches.items[i].accelerator == accelerator:
+            return True
+    return False
+
 
 def terms_of(problem, preference, starvation):
     """Everything about layers that does not change: columns as named above.
@@ -179,16 +326,16 @@ def terms_of(problem, preference, starvation):
     ndarray of float64, shape (n_layers, 2 + 4 * n_accelerators)
     """
     costs = problem.costs[:, problem.option_first[: problem.n_accelerators]]
-    latency_ns = costs["t_iso_ns"].astype(np.float64)
-    is_able = latency_ns > 0
+    time_ns = costs["t_iso_ns"].astype(np.float64)
+    is_able = time_ns > 0
     energy_j = np.where(is_able, costs["energy_j"], 0.0)
     terms = np.empty((problem.n_layers, ON_ACCELERATOR + N_ON_ACCELERATOR * problem.n_accelerators))
     terms[:, TOGO_NS] = problem.togo_mean_ns[:, 0]
-    terms[:, PER_STARVED_NS] = is_able.sum(axis=1) / np.maximum(latency_ns.sum(axis=1), 1.0)
+    terms[:, PER_STARVED_NS] = is_able.sum(axis=1) / np.maximum(time_ns.sum(axis=1), 1.0)
     if starvation == "job":
         terms[:, PER_STARVED_NS] = 1.0 / np.maximum(terms[:, TOGO_NS], 1.0)
     there = terms[:, ON_ACCELERATOR:].reshape(problem.n_layers, problem.n_accelerators, N_ON_ACCELERATOR)
-    there[..., LATENCY] = ratio(latency_ns.sum(axis=1, keepdims=True), latency_ns)
+    there[..., LATENCY] = ratio(time_ns.sum(axis=1, keepdims=True), time_ns)
     there[..., ENERGY] = ratio(energy_j.sum(axis=1, keepdims=True), energy_j)
     there[..., PER_BYTE] = ratio(problem.dram_j_per_byte, energy_j) if problem.has_switch else 0.0
     there[..., FETCH_BYTES] = costs["fetch_bytes"]
