@@ -38,6 +38,18 @@ def show_table(request):
     return lambda title, text: request.config.stash[TABLES].append((title, text))
 
 
+def pytest_sessionfinish(session):
+    """Hand the tables of a process of pytest-xdist over."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tables"] = session.config.stash[TABLES]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Take them over."""
+    node.config.stash[TABLES] += getattr(node, "workeroutput", {}).get("tables", [])
+
+
 def pytest_terminal_summary(terminalreporter, config):
     """Print the tables."""
     for title, text in config.stash[TABLES]:
