@@ -4,6 +4,7 @@ Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neur
 """
 
 from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport free, realloc
 
 from rtsched._core cimport heap
 from rtsched._core.heap cimport Entry, Heap, before
@@ -61,6 +62,11 @@ cdef class MocaScheduler(StaticPartition):
     cdef bint is_taking
     cdef bint is_whole  # a job is dispatched once, with all of its layers
     cdef unsigned char[::1] is_heavy  # [task]
+    # Slots that may hold a ready job that has begun, or one that waits for a layer's end only; the list is swept in every decision.
+    cdef int *apart
+    cdef int n_apart
+    cdef int32_t *uid_apart  # [slot]: that job's uid; -1 for slots that are not in the list
+    cdef int capacity  # of both
     cdef Heap ahead  # jobs that wait for a layer's end only; scratch of `assign`, like the next
     cdef Heap begun  # the others of which a layer has run
 
@@ -71,6 +77,8 @@ cdef class MocaScheduler(StaticPartition):
     def __dealloc__(self):
         heap.release(&self.ahead)
         heap.release(&self.begun)
+        free(self.apart)
+        free(self.uid_apart)
 
     def __init__(self, **given):
         values = self.take(given)
@@ -79,6 +87,7 @@ cdef class MocaScheduler(StaticPartition):
         self.express, self.idle = values["express"], values["idle"]
         self.is_taking = self.idle == "take"
         self.is_whole = self.express == NO_EXPRESS and not self.is_taking
+        self.keeps_rows = not self.is_whole
 
     cdef int prepare(self, object problem) except -1:
         StaticPartition.prepare(self, problem)
@@ -89,6 +98,7 @@ cdef class MocaScheduler(StaticPartition):
     cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:
         if self.is_whole:
             return StaticPartition.assign(self, s, dispatches)
+        self.set_apart(s)
         self.look(s)
         if self.n_left > 0:
             self.line_up(s)
@@ -99,19 +109,64 @@ cdef class MocaScheduler(StaticPartition):
                 self.take_idle(s, dispatches)
         return 0
 
+    cdef int set_apart(self, const State *s) except -1 nogil:
+        # Look at the jobs that became ready since the last decision.
+        cdef int i
+        if self.capacity < s.n_slots:
+            self.reserve(s.n_slots)
+        elif s.n_new_rows <= s.n_slots:
+            for i in range(s.n_new_rows):
+                if s.new_rows[i] < s.n_ready:
+                    self.add_apart(s, s.ready[s.new_rows[i]])
+            return 0
+        for i in range(s.n_ready):
+            self.add_apart(s, s.ready[i])
+        return 0
+
+    cdef int reserve(self, int n) except -1 nogil:
+        cdef void *apart = realloc(self.apart, n * sizeof(int))
+        if apart != NULL:
+            self.apart = <int *>apart
+        cdef void *uids = realloc(self.uid_apart, n * sizeof(int32_t))
+        if uids != NULL:
+            self.uid_apart = <int32_t *>uids
+        if apart == NULL or uids == NULL:
+            with gil:
+                raise MemoryError(f"no memory for {n} jobs")
+        while self.capacity < n:
+            self.uid_apart[self.capacity] = -1
+            self.capacity += 1
+        return 0
+
+    cdef void add_apart(self, const State *s, int slot) noexcept nogil:
+        cdef const Job *job = &s.jobs[slot]
+        if job.start_ns < 0 and job.priority < self.express:
+            return
+        if self.uid_apart[slot] < 0:
+            self.apart[self.n_apart] = slot
+            self.n_apart += 1
+        self.uid_apart[slot] = job.uid
+
     cdef int line_up(self, const State *s) except -1 nogil:
         cdef const Job *job
-        cdef int row
-        self.ahead.n = self.begun.n = 0
-        for row in range(s.n_ready):
-            job = &s.jobs[s.ready[row]]
-            if job.start_ns >= 0:
+        cdef int i, slot
+        cdef int n = self.n_apart
+        self.ahead.n = self.begun.n = self.n_apart = 0
+        for i in range(n):
+            slot = self.apart[i]
+            job = &s.jobs[slot]
+            if job.ready_row < 0 or job.uid != self.uid_apart[slot] or self.is_queued(s, job):
+                self.uid_apart[slot] = -1
+                continue
+            self.apart[self.n_apart] = slot
+            self.n_apart += 1
+            if job.start_ns < 0:
+                heap.push(&self.ahead, Entry(1, self.rank(s, job), job.frame, job.task, slot))
+            else:
                 heap.push(
                     &self.ahead if job.priority >= self.express else &self.begun,
-                    Entry(0, self.rank(s, job), job.frame, job.task, s.ready[row]),
+                    Entry(0, self.rank(s, job), job.frame, job.task, slot),
                 )
-            elif not self.is_queued(s, job):
-                heap.push(&self.ahead, Entry(1, self.rank(s, job), job.frame, job.task, s.ready[row]))
         return 0
 
     cdef int go_on(self, const State *s, DispatchList *dispatches, Heap *jobs) except -1 nogil:
