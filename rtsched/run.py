@@ -43,18 +43,6 @@ JOB_RECORD = np.dtype(
         ("status", np.int8),
     ]
 )
-LAYER_RECORD = np.dtype(
-    [
-        ("start_ns", np.int64),
-        ("finish_ns", np.int64),
-        ("tiles", np.uint64),
-        ("switch_bytes", np.int64),
-        ("uid", np.int32),
-        ("layer", np.int32),
-        ("accelerator", np.int32),
-        ("padding", np.int32),
-    ]
-)
 RATE_RECORD = np.dtype(
     [
         ("time_ns", np.int64),
@@ -300,6 +288,7 @@ def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Ou
     jobs["model"] = problem.task_model[jobs["task"]]
     row = np.empty(len(records), dtype=np.int64)
     row[records["uid"][order]] = np.arange(len(records))
+    layers = engine.layers(row)
     tile_owner = np.repeat(np.arange(problem.n_accelerators), problem.accelerator_tiles)
     idle_ns = np.bincount(tile_owner, found["end_ns"] - found["busy_ns"], problem.n_accelerators)
     return Outcome(
@@ -309,7 +298,7 @@ def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Ou
         is_complete=is_complete,
         end_ns=found["end_ns"],
         jobs=jobs,
-        layers=None if found["layers"] is None else _layers(found["layers"].view(LAYER_RECORD), row),
+        layers=None if layers is None else layers.view(LAYER_DTYPE),
         rates=None if found["rates"] is None else _with_jobs(found["rates"].view(RATE_RECORD), RATE_DTYPE, row),
         task_energy_j=found["task_energy_j"].reshape(problem.n_tasks, len(ENERGY_COMPONENTS)),
         busy_ns=found["busy_ns"],
@@ -320,12 +309,6 @@ def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Ou
         task_migrations=found["task_migrations"],
         provenance=provenance,
     )
-
-
-def _layers(records: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Executed layers by (job, start)."""
-    layers = _with_jobs(records, LAYER_DTYPE, row)
-    return layers[np.lexsort((layers["start_ns"], layers["job"]))]
 
 
 def _with_jobs(records: np.ndarray, dtype: np.dtype, row: np.ndarray) -> np.ndarray:

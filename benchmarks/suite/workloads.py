@@ -14,7 +14,7 @@ PRESETS = {"regular": (5, 0.35, 0.0), "jittered": (16, 0.45, 0.05)}
 PEAK_GB_PER_S = 100.0
 
 
-def speed_problem(preset: str = "jittered", jobs: int = 400, layers: int = 50, seed: int = 0) -> Problem:
+def speed_problem(preset: str = "jittered", jobs: int = 400, layers: int = 50, seed: int = 0, accelerators: int = 4) -> Problem:
     """Compile the workload.
 
     Parameters
@@ -24,8 +24,13 @@ def speed_problem(preset: str = "jittered", jobs: int = 400, layers: int = 50, s
         Per model.
     layers : int
         Per model; each takes 50 to 500 us on the fastest accelerator and asks for 10 to 90 % of the bandwidth there.
+    accelerators : int
+        With them grow the number of models and the bandwidth, so that as much is waited for.
     """
     n_models, utilisation, jitter = PRESETS[preset]
+    n_models = max(1, n_models * accelerators // len(SLOWNESS))
+    slowness = [SLOWNESS[a % len(SLOWNESS)] for a in range(accelerators)]
+    peak_gb_per_s = PEAK_GB_PER_S * max(1.0, accelerators / len(SLOWNESS))
     rng = random.Random(seed)
     rows, models = [], []
     for m in range(n_models):
@@ -34,18 +39,18 @@ def speed_problem(preset: str = "jittered", jobs: int = 400, layers: int = 50, s
         fastest_us = {name: rng.uniform(50, 500) for name in names}
         for name in names:
             demand = rng.uniform(0.1, 0.9)
-            for a, slowness in enumerate(SLOWNESS):
-                latency_ns = round(fastest_us[name] * slowness * 1e3)
+            for a, factor in enumerate(slowness):
+                latency_ns = round(fastest_us[name] * factor * 1e3)
                 dram_bytes = int(demand * PEAK_GB_PER_S * latency_ns)
                 row = {"model": f"model{m}", "layer": name, "accelerator": f"a{a}", "latency_ns": latency_ns, "dram_bytes": dram_bytes}
                 rows.append(row)
     table = CostTable.from_rows(rows)
     platform = Platform(
         name=f"speed_{preset}",
-        accelerators=tuple(Accelerator(name=f"a{a}", cost=TableCost(rows=table)) for a in range(len(SLOWNESS))),
-        memory=Memory(peak_gb_per_s=PEAK_GB_PER_S, arbiter="fair"),
+        accelerators=tuple(Accelerator(name=f"a{a}", cost=TableCost(rows=table)) for a in range(accelerators)),
+        memory=Memory(peak_gb_per_s=peak_gb_per_s, arbiter="fair"),
     )
-    period_us = n_models * layers * 275 * 1.3 / (len(SLOWNESS) * utilisation)
+    period_us = n_models * layers * 275 * 1.3 / (accelerators * utilisation)
     tasks = tuple(
         Task(name=f"task{m}", model=model, fps=1e6 / period_us, jitter_ms=jitter * period_us * 1e-3) for m, model in enumerate(models)
     )

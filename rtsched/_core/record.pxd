@@ -34,7 +34,10 @@ cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil
 # Room for more items, of which there were capacity[0]; what `memory` points to moves.
 cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL nogil
 cdef object copied(const void *data, int64_t n_bytes)
-# Everything, as arrays and numbers by name; the records as bytes, to be seen as structured arrays.
+# Bytes of the executed layers by (job, start), to be seen as rtsched.outcome.LAYER_DTYPE. `row`: the outcome's row of a uid. Layers
+# are recorded when they end, so those of a job stand in order.
+cdef object layers_by_job(const Record *r, const int64_t[::1] row)
+# Everything but these, as arrays and numbers by name; the records as bytes, to be seen as structured arrays.
 cdef dict results(const Record *r, const State *s)
 
 

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
-from rtsched._core.types cimport N_ENERGY, STATUS_MET, JobRecord, LayerRecord
+from rtsched._core.types cimport N_ENERGY, STATUS_MET, JobRecord, LayerRecord, LayerRow
 
 import numpy as np
 
@@ -106,7 +106,6 @@ cdef dict results(const Record *r, const State *s):
     cdef int i
     return {
         "jobs": copied(r.jobs, r.n_jobs * sizeof(JobRecord)),
-        "layers": copied(r.layers, r.n_layer_records * sizeof(LayerRecord)) if r.keeps_layers else None,
         "task_energy_j": np.array([r.task_energy_j[i] for i in range(s.t.n_tasks * N_ENERGY)]),
         "busy_ns": np.array([r.busy_ns[i] for i in range(s.t.n_places)], dtype=np.int64),
         "served_bytes": r.served_bytes + r.partial_bytes,
@@ -115,3 +114,28 @@ cdef dict results(const Record *r, const State *s):
         "task_migrations": np.array([r.task_migrations[i] for i in range(s.t.n_tasks)], dtype=np.int64),
         "n_events": r.n_events,
     }
+
+
+cdef object layers_by_job(const Record *r, const int64_t[::1] row):
+    cdef int64_t[::1] first = np.zeros(len(row) + 1, dtype=np.int64)  # place of each job's next layer
+    cdef const LayerRecord *source
+    cdef LayerRow *target
+    cdef int64_t i, job
+    table = np.empty(r.n_layer_records * sizeof(LayerRow), dtype=np.uint8)
+    cdef unsigned char[::1] memory = table
+    if r.n_layer_records == 0:
+        return table
+    target = <LayerRow *>&memory[0]
+    with nogil:
+        for i in range(r.n_layer_records):
+            first[row[r.layers[i].uid] + 1] += 1
+        for i in range(1, len(row)):
+            first[i] += first[i - 1]
+        for i in range(r.n_layer_records):
+            source = &r.layers[i]
+            job = row[source.uid]
+            target[first[job]] = LayerRow(
+                job, source.layer, source.accelerator, source.tiles, source.start_ns, source.finish_ns, source.switch_bytes
+            )
+            first[job] += 1
+    return table

@@ -190,7 +190,7 @@ cdef struct JobRecord:
 
 
 cdef struct LayerRecord:
-    # One executed layer, kept on demand. The same fields as rtsched.run.LAYER_RECORD.
+    # One executed layer, kept on demand, in the order in which they end.
     int64_t start_ns
     int64_t finish_ns
     uint64_t tiles
@@ -214,3 +214,14 @@ cdef struct RateRecord:
     int32_t window_cycles  # of the access counter that makes the cap; 0: off
     int32_t threshold  # accesses in a window
     int32_t padding
+
+
+cdef struct LayerRow:
+    # The same in an outcome. The same fields as rtsched.outcome.LAYER_DTYPE.
+    int64_t job  # row of the outcome's jobs
+    int32_t layer
+    int32_t accelerator
+    uint64_t tiles
+    int64_t start_ns
+    int64_t finish_ns
+    int64_t switch_bytes
