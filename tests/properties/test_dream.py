@@ -8,11 +8,13 @@ from builders import once, problem_of
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import dream as twins
+from reference import roles
 from reference.compare import assert_equal_runs, run_reference
 from strategies import problems, seeds
 
 from rtsched.outcome import STATUSES
 from rtsched.policies.dream import MapScore, ScoreTuner, SmartDrop, SupernetSwitch
+from rtsched.policies.moca import MocaScheduler
 from rtsched.policies.registry import configure, load_policy
 from rtsched.policies.roles import Mapper, Policy, Tuner
 from rtsched.run import run
@@ -39,6 +41,25 @@ def test_roles_equal_their_twins(problem, mapper, dropper, selector, seed):
     native = Policy(MapScore(**mapper), SmartDrop(**dropper), SupernetSwitch(**selector))
     twin = Policy(twins.MapScore(**mapper), twins.SmartDrop(**dropper), twins.SupernetSwitch(**selector))
     assert_equal_runs(run(problem, native, seed=seed, layers=True), run_reference(problem, twin, seed))
+
+
+def crowd():
+    """While one long layer runs, frames come and are dropped for newer ones far more often than there are jobs in flight."""
+    tasks = [
+        once("long", "long", 3, deadline_ns=10**6, period_ns=10**6),
+        *(once(f"b{i}", f"b{i}", 2, release_ns=7 * i, deadline_ns=10**5, period_ns=100 + i, max_backlog=2, priority=i) for i in range(5)),
+    ]
+    times_ns = {"long": [[30_000]] * 3, **{f"b{i}": [[400 + i], [300]] for i in range(5)}}
+    return problem_of(tasks, times_ns, duration_s=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("native", "twin"), [(MapScore(), twins.MapScore()), (MocaScheduler(express=3), roles.MocaScheduler(express=3))], ids=["dream", "moca"]
+)
+def test_what_is_kept_of_ready_jobs_survives_a_crowd(native, twin):
+    outcome = run(crowd(), native, layers=True)
+    assert int((outcome.jobs["status"] == DROPPED).sum()) > 1000
+    assert_equal_runs(outcome, run_reference(crowd(), Policy(twin), 0))
 
 
 # ---- MapScore
