@@ -44,10 +44,13 @@ def test_roles_equal_their_twins(problem, mapper, dropper, selector, seed):
 
 
 def crowd():
-    """While one long layer runs, frames come and are dropped for newer ones far more often than there are jobs in flight."""
+    """While one long layer runs, frames come and are dropped for newer ones more often than there are slots; then more tasks."""
     tasks = [
         once("long", "long", 3, deadline_ns=10**6, period_ns=10**6),
-        *(once(f"b{i}", f"b{i}", 2, release_ns=7 * i, deadline_ns=10**5, period_ns=100 + i, max_backlog=2, priority=i) for i in range(5)),
+        *(
+            once(f"b{i}", f"b{i}", 2, release_ns=7 * i + 20_000 * (i > 2), deadline_ns=10**5, period_ns=100 + i, max_backlog=2, priority=i)
+            for i in range(5)
+        ),
     ]
     times_ns = {"long": [[30_000]] * 3, **{f"b{i}": [[400 + i], [300]] for i in range(5)}}
     return problem_of(tasks, times_ns, duration_s=1e-4)
