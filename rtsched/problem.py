@@ -64,11 +64,11 @@ def expected_after(structure: Mapping[str, Any], alone_ns: np.ndarray) -> np.nda
     for subnet in range(len(first_block) - 1):
         rest = np.zeros(alone_ns.shape[1:])
         for block in range(first_block[subnet + 1] - 1, first_block[subnet] - 1, -1):
-            behind = (1.0 - leave[block]) * rest
-            for layer in range(first_layer[block + 1] - 1, first_layer[block] - 1, -1):
-                after[layer] = behind
-                behind = behind + alone_ns[layer]
-            rest = (1.0 - skip[block]) * behind + skip[block] * rest
+            layers = slice(first_layer[block], first_layer[block + 1])
+            behind = np.concatenate(((1.0 - leave[block]) * rest[np.newaxis], alone_ns[layers][::-1]))
+            behind = np.add.accumulate(behind)
+            after[layers] = behind[-2::-1]
+            rest = (1.0 - skip[block]) * behind[-1] + skip[block] * rest
     return after
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import prod
 from typing import Annotated, Any, Literal
 
@@ -59,7 +60,7 @@ class _Window(LayerBase):
     dilation: Pair = (1, 1)
     batch: Size = 1
 
-    @property
+    @cached_property
     def output_size(self) -> tuple[int, int]:
         """Output rows and columns."""
         (y, x), (r, s), (stride_y, stride_x) = self.size, self.kernel, self.stride
@@ -135,7 +136,7 @@ class Conv(_Window):
             raise ValueError(f"groups {self.groups} must divide in_channels {self.in_channels} and out_channels {self.out_channels}")
         return self
 
-    @property
+    @cached_property
     def output_size(self) -> tuple[int, int]:
         """Output rows and columns, before a pooling."""
         if not self.transposed:
@@ -147,7 +148,7 @@ class Conv(_Window):
             (x - 1) * stride_x + (s - 1) * dilation_x + 1 + self.output_padding[1] - left - right,
         )
 
-    @property
+    @cached_property
     def pooled_size(self) -> tuple[int, int]:
         """Rows and columns that are written: `output_size`, pooled."""
         if self.pool is None:
