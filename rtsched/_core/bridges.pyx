@@ -24,6 +24,8 @@ import numpy as np
 
 from rtsched._core.roles import ContractError
 
+FLOAT64, INT64 = np.dtype(np.float64), np.dtype(np.int64)
+
 
 def _overrides(role, name):
     """Whether a Python role has its own `name`: neither missing nor inherited from the contract's base class."""
@@ -102,7 +104,27 @@ cdef class PythonMapper(NativeMapper):
 
     cdef int score(self, const State *s, double *out, bint *is_pairs) except -1 nogil:
         with gil:
-            return self.copy_scores(s, out, is_pairs, _array(self.role, "score", self.call_score(self.view), np.float64))
+            return self.take_scores(s, out, is_pairs, self.call_score(self.view))
+
+    cdef int take_scores(self, const State *s, double *out, bint *is_pairs, answer) except -1:
+        # What most answer, a score per job in float64 or int64, needs no conversion.
+        cdef Py_ssize_t i
+        cdef const double[:] reals
+        cdef const int64_t[:] integers
+        if type(answer) is np.ndarray and answer.ndim == 1:
+            if answer.dtype is FLOAT64:
+                reals = answer
+                if reals.shape[0] == s.n_ready:
+                    for i in range(s.n_ready):
+                        out[i] = reals[i]
+                    return 0
+            elif answer.dtype is INT64:
+                integers = answer
+                if integers.shape[0] == s.n_ready:
+                    for i in range(s.n_ready):
+                        out[i] = <double>integers[i]
+                    return 0
+        return self.copy_scores(s, out, is_pairs, _array(self.role, "score", answer, np.float64))
 
     cdef int copy_scores(self, const State *s, double *out, bint *is_pairs, scores) except -1:
         cdef Py_ssize_t i
