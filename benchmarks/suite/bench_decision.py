@@ -25,7 +25,7 @@ class Decision:
     are in it, so it is an upper bound of what the policy takes.
     """
 
-    params: ClassVar = (["fcfs", "edf", "dream-mapscore", "dream-fixed"], [8, 64])
+    params: ClassVar = (["fcfs", "edf", "dream-mapscore", "dream-fixed", "eft", "herald", "planaria", "sdrm3", "veltair"], [8, 64])
     param_names = ("policy", "ready")
     unit = "ns of CPU per decision"
 
