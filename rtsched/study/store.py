@@ -217,8 +217,14 @@ class Store:
             subnets[run].append(SubnetJobs(model, subnet, _nan(accuracy), n_jobs))
         clock = dict(self._db.execute(f"SELECT run, wall_s FROM clock {chosen}", keys))
         for run, key, scenario, platform, policy, load, duration_s, seed, settings, version in runs:
+            if run not in clock:
+                raise self.damage(f"run {key[:12]} is not whole")
             label = RunLabel(scenario, platform, policy, load, duration_s, seed % 2**64, json.loads(settings), version)
             yield key, StoredRun(label, scalars[run], tuple(tasks[run]), tuple(subnets[run]), clock[run])
+
+    def damage(self, what: str) -> InputError:
+        """What to raise when something that belongs to a run is not there."""
+        return InputError(f"{self.path}: is damaged ({what}); move it away to begin anew")
 
     def _among(self, query: str, keys: Sequence[str]) -> sqlite3.Cursor:
         return self._db.execute(f"{query} WHERE key IN ({_marks(len(keys))})", keys)
@@ -250,7 +256,7 @@ class Store:
         except sqlite3.Error as error:
             raise InputError(f"{self.path}: {self._reason(error)}") from error
         except json.JSONDecodeError as error:
-            raise InputError(f"{self.path}: is damaged (settings of a run: {error}); move it away to begin anew") from error
+            raise self.damage(f"settings of a run: {error}") from error
 
     def _reason(self, error: sqlite3.Error) -> str:
         # The low byte is the kind; the rest says more.

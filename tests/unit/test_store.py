@@ -16,6 +16,8 @@ import rtsched
 from rtsched.errors import InputError
 from rtsched.metrics import SCALARS
 from rtsched.policies.registry import configure, load_policy
+from rtsched.study.reproduce.session import Session
+from rtsched.study.runner import PlannedRun
 from rtsched.study.store import SCHEMA, Store
 from rtsched.study.stored import RunLabel, StoredRun, SubnetJobs, TaskResult, run_key, stored_run
 
@@ -180,6 +182,31 @@ def test_a_damaged_store(tmp_path):
     path.write_bytes(content)
     with Store(path) as store:
         assert fault(store.load, [f"k{seed}" for seed in range(200)]).startswith(f"{path}: is damaged (")
+
+
+def test_a_run_of_which_something_was_deleted(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with Store(path) as store:
+        store.add("k" * 64, made())
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM clock")
+    db.close()
+    with Store(path) as store:
+        assert fault(store.load, ["k" * 64]) == f"{path}: is damaged (run kkkkkkkkkkkk is not whole); move it away to begin anew"
+        assert fault(list, store.runs()).startswith(f"{path}: is damaged (run k")
+
+
+def test_a_run_without_a_metric_that_a_study_needs(tmp_path):
+    path = tmp_path / "s.sqlite"
+    planned = [PlannedRun("vr_gaming", "dream_4k_1ws2os", load_policy("edf"), 0, load=1.0, duration_s=0.05)]
+    with Store(path) as store:
+        Session(store).results("x", planned)
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM scalars WHERE metric = 'uxcost'")
+    db.close()
+    with Store(path) as store:
+        message = fault(Session(store, kept=("sla", "uxcost")).results, "x", planned)
+    assert message == f"{path}: is damaged (a run of edf on vr_gaming has no uxcost); move it away to begin anew"
 
 
 def test_a_store_that_may_only_be_read(tmp_path, monkeypatch):

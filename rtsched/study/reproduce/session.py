@@ -72,9 +72,14 @@ class Session:
         found: list[StoredRun | None] = []
         for first in range(0, len(keys), CHUNK_RUNS):
             for run in self.store.load([key or "" for key in keys[first : first + CHUNK_RUNS]]):
-                kept = self.kept or (() if run is None else run.scalars)
-                found.append(None if run is None else replace(run, scalars={name: run.scalars[name] for name in kept}, tasks=()))
+                found.append(None if run is None else self._bare(run))
         return found
+
+    def _bare(self, run: StoredRun) -> StoredRun:
+        missing = [name for name in self.kept if name not in run.scalars]
+        if missing:
+            raise self.store.damage(f"a run of {run.label.policy} on {run.label.scenario} has no {missing[0]}")
+        return replace(run, scalars={name: run.scalars[name] for name in self.kept or run.scalars}, tasks=())
 
     def stage(self, name: str, title: str, cases: Sequence[Case]) -> Stage:
         """Run the missing runs of a stage and return it.
