@@ -3,8 +3,8 @@
 Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neural Networks", HPCA 2023, Algorithm 2 and section III.
 """
 
-from libc.math cimport INFINITY, ceil, floor
-from libc.stdint cimport int32_t
+from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
 
 from rtsched._core.roles cimport NativeRegulator
@@ -34,6 +34,12 @@ cdef struct Asking:
     double floor
     double allocation
     bint is_settled  # at its floor or its demand
+
+
+cdef inline double up(double x) noexcept nogil:
+    # The ceiling of what is not negative and below 2^63: two instructions where libm's is a call.
+    cdef int64_t whole = <int64_t>x
+    return <double>(whole + (<double>whole < x))
 
 
 cdef class MocaRegulator(NativeRegulator):
@@ -229,11 +235,11 @@ cdef class MocaRegulator(NativeRegulator):
         cdef int place = s.running[one.i]
         cdef const Running *r = &s.memory.running[place]
         cdef double per_cycle = one.allocation / self.clock_ghz  # bytes, of all its tiles
-        cdef double loads = max(1.0, ceil(<double>cost_of(s, r.layer, r.accelerator, r.n_tiles).dram_bytes / (ACCESS_BYTES * r.n_tiles)))
+        cdef double loads = max(1.0, up(<double>cost_of(s, r.layer, r.accelerator, r.n_tiles).dram_bytes / (ACCESS_BYTES * r.n_tiles)))
         cdef double cycles = ACCESS_BYTES * loads * r.n_tiles / per_cycle
-        cdef double parts = ceil(max(loads, cycles) / LARGEST)
-        cdef double threshold = max(1.0, floor(loads / parts))
-        cdef double window = min(LARGEST, ceil(cycles * threshold / loads))
+        cdef double parts = up(max(loads, cycles) / LARGEST)
+        cdef double threshold = max(1.0, <double><int64_t>(loads / parts))
+        cdef double window = up(min(LARGEST, cycles * threshold / loads))
         self.threshold[place], self.window[place] = <int32_t>threshold, <int32_t>window
         caps[one.i] = r.n_tiles * ACCESS_BYTES * threshold / window * self.clock_ghz
 
