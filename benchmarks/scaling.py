@@ -4,7 +4,8 @@
 
     python benchmarks/scaling.py [--repeats 5]
 
-Prints the tables of docs/performance.md. CPU time, medians; the variants of a table take turns, since machines are shared.
+Prints the tables of docs/performance.md that say so, and what a mapper in Python takes. CPU time, medians; the variants of a table
+take turns, since machines are shared.
 """
 
 from __future__ import annotations

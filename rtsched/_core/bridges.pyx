@@ -107,7 +107,7 @@ cdef class PythonMapper(NativeMapper):
             return self.take_scores(s, out, is_pairs, self.call_score(self.view))
 
     cdef int take_scores(self, const State *s, double *out, bint *is_pairs, answer) except -1:
-        # What most answer, a score per job in float64 or int64, needs no conversion.
+        # What most answer, a score per job in float64 or int64, needs no other array.
         cdef Py_ssize_t i
         cdef const double[:] reals
         cdef const int64_t[:] integers

@@ -92,7 +92,7 @@ cdef void charge(
     cdef int64_t alone_ns = scaled_ns(actual, s.t.layer_reference_ns[job.layer])
     cdef double energy_j
     cdef int i
-    for i in range(4):  # ENERGY_SWITCH, as a constant
+    for i in range(ENERGY_SWITCH):
         sums[i] += cost.energy_component_j[i]
     job.energy_j += cost.energy_j
     if switch_bytes > 0:

@@ -80,7 +80,7 @@ cdef int add_layer(Record *r, const Job *job, const Running *layer, int64_t fini
     row = &r.layers[r.n_layer_records]
     r.n_layer_records += 1
     row.start_ns, row.finish_ns, row.tiles, row.switch_bytes = layer.start_ns, finish_ns, layer.tiles, layer.switch_bytes
-    row.uid, row.layer, row.accelerator, row.padding = job.uid, layer.layer, layer.accelerator, 0
+    row.uid, row.layer, row.accelerator = job.uid, layer.layer, layer.accelerator
     return 0
 
 
@@ -121,6 +121,8 @@ cdef object layers_by_job(const Record *r, const int64_t[::1] row):
     cdef const LayerRecord *source
     cdef LayerRow *target
     cdef int64_t i, job
+    if len(row) != r.n_jobs or (r.n_jobs > 0 and not 0 <= np.min(row) <= np.max(row) < r.n_jobs):
+        raise ValueError(f"row must hold a row of the {r.n_jobs} jobs for each of their uids")
     table = np.empty(r.n_layer_records * sizeof(LayerRow), dtype=np.uint8)
     cdef unsigned char[::1] memory = table
     if r.n_layer_records == 0:

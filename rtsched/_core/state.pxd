@@ -40,7 +40,7 @@ cdef struct State:
     int *new_rows  # of `ready` that hold another job than when the mapper was asked last, in no order, some twice; if it wants them
     int n_new_rows  # more than n_slots: all of them
     bint keeps_new_rows
-    Heap ranked  # the ready jobs by key, when the mapper gives keys
+    Heap ranked  # between decisions the ready jobs by key, when the mapper gives keys
     int *queue_head  # [task]: slot of its earliest job in flight, -1 for none
     int *queue_tail
     int *n_unstarted  # [task]: its jobs in flight that no layer of has started

@@ -180,6 +180,8 @@ cdef int grow_slots(State *s) except -1 nogil:
         s.jobs[i].next_job = s.free_slot
         s.jobs[i].ready_row = s.jobs[i].uid = -1
         s.free_slot = i
+    if s.n_new_rows > s.n_slots:
+        s.n_new_rows = n + 1  # still all of them
     s.n_slots = n
     return 0
 

@@ -198,7 +198,17 @@ cdef struct LayerRecord:
     int32_t uid
     int32_t layer
     int32_t accelerator
-    int32_t padding
+
+
+cdef struct LayerRow:
+    # The same in an outcome. The same fields as rtsched.outcome.LAYER_DTYPE.
+    int64_t job  # row of the outcome's jobs
+    int32_t layer
+    int32_t accelerator
+    uint64_t tiles
+    int64_t start_ns
+    int64_t finish_ns
+    int64_t switch_bytes
 
 
 cdef struct RateRecord:
@@ -214,14 +224,3 @@ cdef struct RateRecord:
     int32_t window_cycles  # of the access counter that makes the cap; 0: off
     int32_t threshold  # accesses in a window
     int32_t padding
-
-
-cdef struct LayerRow:
-    # The same in an outcome. The same fields as rtsched.outcome.LAYER_DTYPE.
-    int64_t job  # row of the outcome's jobs
-    int32_t layer
-    int32_t accelerator
-    uint64_t tiles
-    int64_t start_ns
-    int64_t finish_ns
-    int64_t switch_bytes

@@ -3,7 +3,7 @@
 Kim et al., "DREAM: A Dynamic Scheduler for Dynamic Real-time Multi-model ML Workloads", ASPLOS 2023.
 """
 
-from libc.math cimport INFINITY, NAN, isfinite
+from libc.math cimport INFINITY, NAN, fabs
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, realloc
 
@@ -36,6 +36,8 @@ cdef enum Late:
 LATE = ("cap", "infinite", "negative")
 PREFERENCE = ("sum", "best")
 STARVATION = ("layer", "job")
+
+cdef double LARGEST_WEIGHT = 1e100  # scores stay finite
 
 cdef double LATEST = 1e12  # ns: above every urgency that is not late
 
@@ -205,9 +207,11 @@ cdef class MapScore(NativeMapper):
         cdef int a
         cdef Best best
         self.keep_up(s)
-        if not (isfinite(self.weights[0]) and isfinite(self.weights[1])):
+        if not (fabs(self.weights[0]) <= LARGEST_WEIGHT and fabs(self.weights[1]) <= LARGEST_WEIGHT):
             with gil:
-                raise ContractError(f"{self!r}: the weights are {self.weights[0]} and {self.weights[1]}; they must be finite")
+                raise ContractError(
+                    f"{self!r}: the weights are {self.weights[0]} and {self.weights[1]}; they must be numbers up to {LARGEST_WEIGHT:g}"
+                )
         if s.t.has_switch:
             for a in range(s.t.n_accelerators):
                 if s.n_free[a] > 0:
@@ -287,7 +291,7 @@ cdef class MapScore(NativeMapper):
             starved = alpha * (<double>(now_ns - rows[row].last_end_ns) * rows[row].per_starved_ns)
             urgency = self.urgency_of(rows[row].togo_ns, <double>(rows[row].deadline_ns - now_ns))
             score = urgency * pairs[row].latency + starved + beta * energy
-            if score > best_score or (score == best_score and self.goes_before(s, row, accelerator, best)):
+            if score > best_score or (best.row >= 0 and score == best_score and self.goes_before(s, row, accelerator, best)):
                 best.row, best.accelerator, best_score = row, accelerator, score
         best.score = best_score
 

@@ -4,9 +4,10 @@ Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neur
 
 The scheduler (`MocaScheduler`, Algorithm 3) chooses which job is next on a group of tiles; the runtime (`MocaRegulator`, Algorithm 2) sets
 the access counters of the tiles (`rtsched._core.regulators` has them cycle by cycle). `moca` has both, `moca-scheduler-only` and
-`moca-regulator-only` one of them. Settings marked (assumed) or (ours) are not the paper's, nor is the default of `regulator.weight`: under
-the published one a layer of higher priority may be cut by more; `moca-published` has neither. `moca-edf`, ours too, has another queue;
-`dream+moca` joins the two papers.
+`moca-regulator-only` one of them.
+Settings marked (assumed) or (ours) are not the paper's, nor is the default of `regulator.weight`: under the published one a layer of
+higher priority may be cut by more; `moca-published` has those that are as the paper prints them. `moca-edf`, ours too, has another
+queue; `dream+moca` joins the two papers.
 """
 
 from dataclasses import replace
@@ -45,12 +46,12 @@ def moca_regulator_only() -> Policy:
 
 
 def moca_edf() -> Policy:
-    """Ours: MoCA with the earliest deadline first and nobody ahead of it; bandwidth by priority and urgency."""
+    """Ours: MoCA with the earliest deadline first, mixed by demand, nobody preempted; bandwidth by priority and urgency."""
     return Policy(mapper=MocaScheduler(queue="edf", express=NO_EXPRESS), regulator=MocaRegulator(), name="moca-edf")
 
 
 def moca_published() -> Policy:
-    """MoCA by the paper's formulas alone: no job is stopped or put last, allocations by Algorithm 2 as it is printed."""
+    """MoCA closer to the paper: no job is stopped or put last, allocations by the printed formula of Algorithm 2."""
     mapper = MocaScheduler(late="queue", express=NO_EXPRESS, idle="leave")
     return Policy(mapper=mapper, regulator=MocaRegulator(weight="published"), name="moca-published")
 

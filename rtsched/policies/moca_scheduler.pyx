@@ -39,9 +39,10 @@ cdef class MocaScheduler(StaticPartition):
     would miss their deadline even alone wait until no other does; `mix` then chooses among the others first.
 
     Published MoCA runs a job on its group from its first layer to its last. Two settings of our own look again when a layer ends.
-    From priority `express` on, a job that can be in time waits for neither the queue nor `mix`: it takes the first group whose layer
-    ends, and the job of lower priority that was there goes on with the next group that is free. With `idle=take` tiles that no job
-    waits for run the next layer of the job of highest priority that begins one at that instant, as many as make it faster. With
+    From priority `express` on, a job that can be in time waits for neither the queue nor `mix`: it takes the first group on which a layer
+    of a job below that priority ends, and that job goes on with the next free group of its accelerator. With `idle=take` tiles that
+    make no group, or that no job waits for, run the next layer of the job of highest priority that begins one at that instant, as many
+    as make it faster. Among those that go on, and among those that are ahead, equal ones go in the order of the tasks. With
     `express=12` and `idle=leave` none is preempted.
     """
 
@@ -51,7 +52,7 @@ cdef class MocaScheduler(StaticPartition):
         Setting("late", "last", "jobs that would end past their deadline even alone: as the queue says, or last (assumed)", choices=LATE),
         Setting("mix", True, "run memory-intensive jobs beside others"),
         Setting("express", 9, "priority from which a job waits for a layer's end only (ours); 12: none", low=0, high=NO_EXPRESS),
-        Setting("idle", "take", "tiles that nobody waits for: left idle, or taken for one layer (ours)", choices=IDLE),
+        Setting("idle", "take", "tiles of no group, or that nobody waits for: left idle, or taken for one layer (ours)", choices=IDLE),
         Setting("memory_share", 0.5, "part of the DRAM bandwidth above which a job is memory-intensive", low=0.0, high=1.0),
     )
 

@@ -12,6 +12,7 @@ from reference import roles
 from reference.compare import assert_equal_runs, run_reference
 from strategies import problems, seeds
 
+from rtsched.errors import PolicyError
 from rtsched.outcome import STATUSES
 from rtsched.policies.dream import MapScore, ScoreTuner, SmartDrop, SupernetSwitch
 from rtsched.policies.moca import MocaScheduler
@@ -63,6 +64,20 @@ def test_what_is_kept_of_ready_jobs_survives_a_crowd(native, twin):
     outcome = run(crowd(), native, layers=True)
     assert int((outcome.jobs["status"] == DROPPED).sum()) > 1000
     assert_equal_runs(outcome, run_reference(crowd(), Policy(twin), 0))
+
+
+class Heavy(Tuner):
+    """Sets weights under which scores would overflow."""
+
+    window_ns = 1000
+
+    def tune(self, window, parameters):
+        parameters[:] = [-1e308, 1.0]
+
+
+def test_weights_under_which_scores_overflow_are_refused():
+    with pytest.raises(PolicyError, match=r"the weights are -1e\+308 and 1\.0; they must be numbers up to 1e\+100"):
+        run(crowd(), Policy(MapScore(), tuner=Heavy()))
 
 
 # ---- MapScore
