@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memset
 from rtsched._core cimport heap
 from rtsched._core.heap cimport Entry
 from rtsched._core.roles cimport DispatchList, NativeMapper, add_dispatch
-from rtsched._core.state cimport State, latency_ns, rank
+from rtsched._core.state cimport State, is_earlier, latency_ns, rank
 from rtsched._core.types cimport Job, lowest_bit
 
 from rtsched._core.roles import ContractError
@@ -148,13 +148,7 @@ cdef int rank_again(Greedy *g, State *s) except -1 nogil:
 
 cdef inline bint is_before(const State *s, int row, const Pair *best) noexcept nogil:
     # Whether the job in `row` goes before that of `best` at equal scores; only for different rows.
-    cdef const Job *a = &s.jobs[s.ready[row]]
-    cdef const Job *b = &s.jobs[s.ready[best.row]]
-    if a.release_ns != b.release_ns:
-        return a.release_ns < b.release_ns
-    if a.task != b.task:
-        return a.task < b.task
-    return a.frame < b.frame
+    return is_earlier(&s.jobs[s.ready[row]], &s.jobs[s.ready[best.row]])
 
 
 cdef int best_by_job(Greedy *g, const State *s, NativeMapper mapper, Pair *best) except -1 nogil:

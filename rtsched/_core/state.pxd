@@ -121,6 +121,15 @@ cdef inline double mean_latency_ns(const State *s, int layer, int n_tiles) noexc
     return sum_ns / n if n > 0 else 0.0
 
 
+cdef inline bint is_earlier(const Job *a, const Job *b) noexcept nogil:
+    # Which of two jobs goes first where nothing else tells: by release, task and frame.
+    if a.release_ns != b.release_ns:
+        return a.release_ns < b.release_ns
+    if a.task != b.task:
+        return a.task < b.task
+    return a.frame < b.frame
+
+
 cdef inline void note_row(State *s, int row) noexcept nogil:
     if s.keeps_new_rows and s.n_new_rows <= s.n_slots:
         if s.n_new_rows < s.n_slots:

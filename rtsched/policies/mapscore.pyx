@@ -9,7 +9,7 @@ from libc.stdlib cimport free, realloc
 
 from rtsched._core.execute cimport flushed_bytes, has_to_fetch, pick_tiles
 from rtsched._core.roles cimport FORM_ASSIGN, DispatchList, NativeMapper, add_dispatch
-from rtsched._core.state cimport State, latency_ns
+from rtsched._core.state cimport State, is_earlier, latency_ns
 from rtsched._core.types cimport Job, lowest_bit
 
 import numpy as np
@@ -297,15 +297,10 @@ cdef class MapScore(NativeMapper):
 
     cdef bint goes_before(self, const State *s, int row, int accelerator, const Best *best) noexcept nogil:
         # At equal scores: as by scores that the engine compares.
-        cdef const Job *a = &s.jobs[s.ready[row]]
-        cdef const Job *b = &s.jobs[s.ready[best.row]]
-        if a.release_ns != b.release_ns:
-            return a.release_ns < b.release_ns
-        if a.task != b.task:
-            return a.task < b.task
-        if a.frame != b.frame:
-            return a.frame < b.frame
-        return latency_ns(s, a.layer, accelerator, 1) < latency_ns(s, a.layer, best.accelerator, 1)
+        cdef const Job *job = &s.jobs[s.ready[row]]
+        if row != best.row:
+            return is_earlier(job, &s.jobs[s.ready[best.row]])
+        return latency_ns(s, job.layer, accelerator, 1) < latency_ns(s, job.layer, best.accelerator, 1)
 
 
 cdef inline bint is_promised(const DispatchList *dispatches, int accelerator) noexcept nogil:
