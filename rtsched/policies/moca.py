@@ -7,7 +7,7 @@ the access counters of the tiles (`rtsched._core.regulators` has them cycle by c
 `moca-regulator-only` one of them.
 Settings marked (assumed) or (ours) are not the paper's, nor is the default of `regulator.weight`: under the published one a layer of
 higher priority may be cut by more; `moca-published` has those that are as the paper prints them. `moca-edf`, ours too, has another
-queue; `dream+moca` joins the two papers.
+queue, and so has `moca-fair`, which leaves nobody behind; `dream+moca` joins the two papers.
 """
 
 from dataclasses import replace
@@ -24,6 +24,7 @@ __all__ = [
     "dream_moca",
     "moca",
     "moca_edf",
+    "moca_fair",
     "moca_published",
     "moca_regulator_only",
     "moca_scheduler_only",
@@ -48,6 +49,11 @@ def moca_regulator_only() -> Policy:
 def moca_edf() -> Policy:
     """Ours: MoCA with the earliest deadline first, mixed by demand, nobody preempted; bandwidth by priority and urgency."""
     return Policy(mapper=MocaScheduler(queue="edf", express=NO_EXPRESS), regulator=MocaRegulator(), name="moca-edf")
+
+
+def moca_fair() -> Policy:
+    """Ours: MoCA with the earliest deadline first, late jobs last but not without end; bandwidth by priority and urgency."""
+    return Policy(mapper=MocaScheduler(queue="edf", patience=40.0), regulator=MocaRegulator(), name="moca-fair")
 
 
 def moca_published() -> Policy:

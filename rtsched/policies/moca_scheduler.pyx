@@ -16,7 +16,7 @@ from rtsched.policies.static cimport StaticPartition
 import numpy as np
 
 from rtsched.policies.roles import Setting
-from rtsched.policies.static import GROUPS, LATE, QUEUES, fastest_group
+from rtsched.policies.static import GROUPS, LATE, PATIENCE, QUEUES, fastest_group
 from rtsched.workload.scenario import MAX_PRIORITY
 
 IDLE = ("leave", "take")
@@ -36,7 +36,8 @@ cdef class MocaScheduler(StaticPartition):
     others are running, the first memory-intensive one; where that kind does not wait, the first of the other.
 
     By its description MoCA's scheduler looks at latency targets; its published score does not. `late=last` is how we read that: jobs that
-    would miss their deadline even alone wait until no other does; `mix` then chooses among the others first.
+    would miss their deadline even alone wait until no other does; `mix` then chooses among the others first. Such a job may wait
+    without end while others keep coming; with `patience` (ours) it is last only until it has waited so many times its time alone.
 
     Published MoCA runs a job on its group from its first layer to its last. Two settings of our own look again when a layer ends.
     From priority `express` on, a job that can be in time waits for neither the queue nor `mix`: it takes the first group on which a layer
@@ -50,6 +51,7 @@ cdef class MocaScheduler(StaticPartition):
         GROUPS,
         Setting("queue", "moca", "which waiting job is next", choices=QUEUES),
         Setting("late", "last", "jobs that would end past their deadline even alone: as the queue says, or last (assumed)", choices=LATE),
+        PATIENCE,
         Setting("mix", True, "run memory-intensive jobs beside others"),
         Setting("express", 9, "priority from which a job waits for a layer's end only (ours); 12: none", low=0, high=NO_EXPRESS),
         Setting("idle", "take", "tiles of no group, or that nobody waits for: left idle, or taken for one layer (ours)", choices=IDLE),
@@ -151,16 +153,20 @@ cdef class MocaScheduler(StaticPartition):
     cdef int line_up(self, const State *s) except -1 nogil:
         cdef const Job *job
         cdef int i, slot
+        cdef bint is_queued
         cdef int n = self.n_apart
         self.ahead.n = self.begun.n = self.n_apart = 0
         for i in range(n):
             slot = self.apart[i]
             job = &s.jobs[slot]
-            if job.ready_row < 0 or job.uid != self.uid_apart[slot] or self.is_queued(s, job):
+            is_queued = self.is_queued(s, job)
+            if job.ready_row < 0 or job.uid != self.uid_apart[slot] or (is_queued and self.patience == 0.0):
                 self.uid_apart[slot] = -1
                 continue
             self.apart[self.n_apart] = slot
             self.n_apart += 1
+            if is_queued:
+                continue  # late, but its patience may end
             if job.start_ns < 0:
                 heap.push(&self.ahead, Entry(1, self.rank(s, job), job.frame, job.task, slot))
             else:

@@ -46,6 +46,7 @@ POLICIES = {
     "llf": "rtsched.policies.llf",
     "moca": "rtsched.policies.moca:moca",
     "moca-edf": "rtsched.policies.moca:moca_edf",
+    "moca-fair": "rtsched.policies.moca:moca_fair",
     "moca-published": "rtsched.policies.moca:moca_published",
     "moca-regulator-only": "rtsched.policies.moca:moca_regulator_only",
     "moca-scheduler-only": "rtsched.policies.moca:moca_scheduler_only",

@@ -22,6 +22,7 @@ cdef class StaticPartition(NativeMapper):
     cdef readonly int groups
     cdef readonly str queue, late
     cdef Queue order
+    cdef readonly double patience
     cdef bint is_late_last
     cdef Heap waiting[2 * N_KINDS]  # the waiting jobs of each kind by their place in the queue, then those that come last; scratch
     cdef int64_t[::1] size  # [accelerator]: tiles of a group

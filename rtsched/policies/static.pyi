@@ -10,6 +10,7 @@ class StaticPartition(NativeMapper):
     groups: int
     queue: str
     late: str
+    patience: float
     def __init__(self, **given: object) -> None: ...
 
 policy: Callable[[], Policy]

@@ -24,6 +24,7 @@ LATE = ("queue", "last")
 
 
 GROUPS = Setting("groups", 4, "groups of equal size that the tiles of an accelerator are split into", low=1, high=64)
+PATIENCE = Setting("patience", 0.0, "with late=last, times its time alone after which a late job is not last any more (ours); 0: no end", low=0.0)
 
 
 def fastest_group(times_ns):
@@ -92,6 +93,7 @@ cdef class StaticPartition(NativeMapper):
         GROUPS,
         Setting("queue", "fcfs", "which waiting job is next", choices=QUEUES),
         Setting("late", "queue", "jobs that would end past their deadline even alone: as the queue says, or last", choices=LATE),
+        PATIENCE,
     )
 
     def __cinit__(self, *args, **kwargs):
@@ -111,6 +113,7 @@ cdef class StaticPartition(NativeMapper):
         self.groups, self.queue = values["groups"], values["queue"]
         self.order = QUEUES.index(self.queue)
         self.late = values["late"]
+        self.patience = values["patience"]
         self.is_late_last = self.late == "last"
 
     cpdef object start(self, object problem):
@@ -187,7 +190,10 @@ cdef class StaticPartition(NativeMapper):
 
     cdef bint is_lost(self, const State *s, const Job *job) noexcept nogil:
         # Would be late even alone, and comes last for it.
-        return self.is_late_last and s.now_ns + <int64_t>self.alone_ns[job.task] > job.deadline_ns
+        cdef double alone_ns = self.alone_ns[job.task]
+        if not self.is_late_last or s.now_ns + <int64_t>alone_ns <= job.deadline_ns:
+            return False
+        return self.patience == 0.0 or <double>(s.now_ns - job.release_ns) <= self.patience * alone_ns
 
     cdef bint is_queued(self, const State *s, const Job *job) noexcept nogil:
         return True

@@ -31,7 +31,13 @@ regulators = st.fixed_dictionaries(
         "clock_ghz": st.sampled_from([0.5, 1.0]),
     }
 )
-queues = st.fixed_dictionaries({"queue": st.sampled_from(["fcfs", "moca", "edf", "dream"]), "late": st.sampled_from(["queue", "last"])})
+queues = st.fixed_dictionaries(
+    {
+        "queue": st.sampled_from(["fcfs", "moca", "edf", "dream"]),
+        "late": st.sampled_from(["queue", "last"]),
+        "patience": st.sampled_from([0.0, 1.0, 2.5]),
+    }
+)
 schedulers = st.fixed_dictionaries(
     {
         "mix": st.booleans(),

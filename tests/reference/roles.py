@@ -138,8 +138,8 @@ class EarliestFinish(Mapper):
 class StaticPartition(Mapper):
     waits = True
 
-    def __init__(self, groups=4, queue="fcfs", late="queue"):
-        self.groups, self.queue, self.late = groups, queue, late
+    def __init__(self, groups=4, queue="fcfs", late="queue", patience=0.0):
+        self.groups, self.queue, self.late, self.patience = groups, queue, late, patience
 
     def assign(self, state, dispatches):
         p = state.problem
@@ -187,7 +187,9 @@ class StaticPartition(Mapper):
 
     def is_last(self, state, row, size):
         time, _ = self.alone(state.problem, state.task[row], size)
-        return self.late == "last" and int(state.slack_ns[row]) < time
+        waited = state.now_ns - int(state.release_ns[row])
+        is_patient = not self.patience or float(waited) <= self.patience * float(time)
+        return self.late == "last" and int(state.slack_ns[row]) < time and is_patient
 
     def place(self, state, row, size):
         p, task = state.problem, state.task[row]
@@ -214,12 +216,12 @@ class StaticPartition(Mapper):
 
 
 class MocaScheduler(StaticPartition):
-    def __init__(self, groups=4, queue="moca", late="last", mix=True, express=9, idle="take", memory_share=0.5):
-        super().__init__(groups, queue, late)
+    def __init__(self, groups=4, queue="moca", late="last", mix=True, express=9, idle="take", memory_share=0.5, patience=0.0):
+        super().__init__(groups, queue, late, patience)
         self.mix, self.memory_share, self.express, self.idle = mix, memory_share, express, idle
 
     def start(self, problem):
-        run = type(self)(self.groups, self.queue, self.late, self.mix, self.express, self.idle, self.memory_share)
+        run = type(self)(self.groups, self.queue, self.late, self.mix, self.express, self.idle, self.memory_share, self.patience)
         run.where, run.tiles = {}, {}  # accelerator and tiles of the last layer of each job
         return run
 

@@ -64,6 +64,13 @@ def test_what_would_be_late_anyway_comes_last():
     assert starts(run(four_jobs(50), MocaScheduler(late="last", **lone)))["light2"] > 140
 
 
+def test_who_is_late_is_last_as_long_as_it_has_patience():
+    # light2 (40 alone, due at 55) has waited 95 when the first two end: longer than twice its time alone, not than three times.
+    mapper = {"groups": 2, "mix": False, "queue": "edf", "late": "last"}
+    assert starts(run(four_jobs(50), MocaScheduler(patience=2.0, **mapper)))["light2"] == 100
+    assert starts(run(four_jobs(50), MocaScheduler(patience=3.0, **mapper)))["light2"] > 140
+
+
 def two_groups(*tasks, whole=(100, 60, 50, 40)):
     """Four tiles in two groups; "long" has three layers and "short" one, all as fast on 1 to 4 tiles as `whole` says."""
     problem = problem_of(tasks, {"long": [[100]] * 3, "short": [[100]]}, tiles=(4,))

@@ -224,7 +224,7 @@ def test_high_priorities_that_fare_worse_are_listed(tmp_path, undrawn, monkeypat
     assert all((one["sure"] == "yes") == (float(one["high"]) < 0) for one in table)
     said = (tmp_path / "README.md").read_text()
     n_sure = sum(one["sure"] == "yes" for one in table)
-    assert f"than under another policy in {len(table)} of {2 * 7} comparisons, surely in {n_sure}." in said
+    assert f"than under another policy in {len(table)} of {2 * 8} comparisons, surely in {n_sure}." in said
 
 
 def test_the_steps_go_from_the_static_partition_to_moca(folder, findings, text):

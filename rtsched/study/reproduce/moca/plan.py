@@ -63,7 +63,7 @@ class MocaPolicies:
     """
 
     baselines: tuple[str, ...] = ("static", "static-moca-queue", "prema", "planaria")
-    variants: tuple[str, ...] = ("moca-regulator-only", "moca-scheduler-only", "moca-edf", "moca")
+    variants: tuple[str, ...] = ("moca-regulator-only", "moca-scheduler-only", "moca-edf", "moca-fair", "moca")
     rivals: tuple[str, ...] = ("prema", "static", "planaria")
     whole: str = "moca"
     scheduler: str = "moca-scheduler-only"
