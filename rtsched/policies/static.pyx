@@ -24,7 +24,7 @@ LATE = ("queue", "last")
 
 
 GROUPS = Setting("groups", 4, "groups of equal size that the tiles of an accelerator are split into", low=1, high=64)
-PATIENCE = Setting("patience", 0.0, "with late=last, times its time alone after which a late job is not last any more (ours); 0: no end", low=0.0)
+PATIENCE = Setting("patience", 0.0, "of late=last: times its time alone after which a late job is last no more (ours); 0: no end", low=0.0)
 
 
 def fastest_group(times_ns):
