@@ -25,24 +25,6 @@ from rtsched.workload.scenario import Scenario
 
 __all__ = ["Interrupted", "check_seed", "compile", "run", "sha256_of", "simulate"]
 
-JOB_RECORD = np.dtype(
-    [
-        ("release_ns", np.int64),
-        ("start_ns", np.int64),
-        ("finish_ns", np.int64),
-        ("deadline_ns", np.int64),
-        ("frame", np.int64),
-        ("isolated_ns", np.int64),
-        ("energy_j", np.float64),
-        ("worst_energy_j", np.float64),
-        ("uid", np.int32),
-        ("task", np.int32),
-        ("preemptions", np.int32),
-        ("subnet", np.int16),
-        ("priority", np.int8),
-        ("status", np.int8),
-    ]
-)
 RATE_RECORD = np.dtype(
     [
         ("time_ns", np.int64),
@@ -275,20 +257,9 @@ def _drive(
 
 
 def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Outcome:
-    """Close the engine and order its records by (task, frame)."""
+    """Close the engine and look at what it recorded."""
     is_complete = engine.is_done
     found = engine.close().results()
-    records = found["jobs"].view(JOB_RECORD)
-    order = np.lexsort((records["frame"], records["task"]))
-    jobs = np.empty(len(records), dtype=JOB_DTYPE)
-    for name in JOB_RECORD.names or ():
-        if name != "uid":
-            jobs[name] = records[name][order]
-    jobs["job"] = np.arange(len(jobs))
-    jobs["model"] = problem.task_model[jobs["task"]]
-    row = np.empty(len(records), dtype=np.int64)
-    row[records["uid"][order]] = np.arange(len(records))
-    layers = engine.layers(row)
     tile_owner = np.repeat(np.arange(problem.n_accelerators), problem.accelerator_tiles)
     idle_ns = np.bincount(tile_owner, found["end_ns"] - found["busy_ns"], problem.n_accelerators)
     return Outcome(
@@ -297,9 +268,9 @@ def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Ou
         seed=provenance["seed"],
         is_complete=is_complete,
         end_ns=found["end_ns"],
-        jobs=jobs,
-        layers=None if layers is None else layers.view(LAYER_DTYPE),
-        rates=None if found["rates"] is None else _with_jobs(found["rates"].view(RATE_RECORD), RATE_DTYPE, row),
+        jobs=found["jobs"].view(JOB_DTYPE),
+        layers=None if found["layers"] is None else found["layers"].view(LAYER_DTYPE),
+        rates=None if found["rates"] is None else _with_jobs(found["rates"].view(RATE_RECORD), RATE_DTYPE, found["row"]),
         task_energy_j=found["task_energy_j"].reshape(problem.n_tasks, len(ENERGY_COMPONENTS)),
         busy_ns=found["busy_ns"],
         idle_energy_j=idle_ns * 1e-9 * problem.idle_power_w,

@@ -125,16 +125,21 @@ cdef class Engine:
         """Layers completed so far."""
         return self.record.n_layers
 
-    def layers(self, row):
-        """Return the executed layers by (job, start), as bytes of rtsched.outcome.LAYER_DTYPE; None when they were not kept.
-
-        `row` tells which row of the outcome's jobs each uid has: int64, shape (n_jobs,).
-        """
-        return record.layers_by_job(&self.record, row) if self.record.keeps_layers else None
-
     def results(self):
-        """Return a dictionary of arrays and numbers; `jobs` and `rates` are bytes of records."""
-        return {**record.results(&self.record, &self.s), "rates": rates.row_bytes(&self.rates), "end_ns": self.end_ns}
+        """Hand over a dictionary of arrays and numbers, once.
+
+        `jobs`, `layers` and `rates` are bytes of rtsched.outcome.JOB_DTYPE by (task, frame), of LAYER_DTYPE by (job, start) and of
+        rtsched.run.RATE_RECORD, or None when they were not kept; `row` tells which row of the jobs each uid has.
+        """
+        jobs, row = record.take_jobs(&self.record, &self.s)
+        return {
+            **record.results(&self.record, &self.s),
+            "jobs": jobs,
+            "row": row,
+            "layers": record.layers_by_job(&self.record, row) if self.record.keeps_layers else None,
+            "rates": rates.row_bytes(&self.rates),
+            "end_ns": self.end_ns,
+        }
 
     cdef int step(self, int64_t n_events) except -1 nogil:
         cdef int64_t until = self.record.n_events + n_events

@@ -7,10 +7,15 @@ from rtsched._core.state cimport State
 from rtsched._core.types cimport Job, JobRecord, LayerRecord, Running
 
 
+cdef enum:
+    FIRST_BLOCK_BITS = 8
+    N_DOUBLING = 12  # blocks, each of twice as many jobs as the one before; from then on all have as many
+
+
 cdef struct Record:
-    JobRecord *jobs
+    JobRecord **blocks  # by uid, in blocks that never move and can be given back one by one
+    int n_blocks
     int64_t n_jobs
-    int64_t job_capacity
     LayerRecord *layers
     int64_t n_layer_records
     int64_t layer_capacity
@@ -29,15 +34,17 @@ cdef struct Record:
 cdef int init(Record *r, const State *s, bint keeps_layers) except -1 nogil
 cdef void release(Record *r) noexcept nogil
 cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) except -1 nogil
+# Hand over the ended jobs by (task, frame): their bytes, to be seen as rtsched.outcome.JOB_DTYPE, and which row each uid has. Once.
+cdef tuple take_jobs(Record *r, const State *s)
 cdef int add_layer(Record *r, const Job *job, const Running *layer, int64_t finish_ns) except -1 nogil
 cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil
 # Room for more items, of which there were capacity[0]; what `memory` points to moves.
 cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL nogil
 cdef object copied(const void *data, int64_t n_bytes)
-# Bytes of the executed layers by (job, start), to be seen as rtsched.outcome.LAYER_DTYPE. `row`: the outcome's row of a uid. Layers
-# are recorded when they end, so those of a job stand in order.
+# Bytes of the executed layers by (job, start), to be seen as rtsched.outcome.LAYER_DTYPE. `row`: from `take_jobs`. Layers are recorded
+# when they end, so those of a job stand in order.
 cdef object layers_by_job(const Record *r, const int64_t[::1] row)
-# Everything but these, as arrays and numbers by name; the records as bytes, to be seen as structured arrays.
+# Everything but these, as arrays and numbers by name.
 cdef dict results(const Record *r, const State *s)
 
 

@@ -1,10 +1,10 @@
 """Growing arrays of records, and the sums of a run and of a tuning window."""
 
-from libc.stdint cimport int64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from rtsched._core.types cimport N_ENERGY, STATUS_MET, JobRecord, LayerRecord, LayerRow
+from rtsched._core.types cimport N_ENERGY, STATUS_MET, JobRecord, JobRow, LayerRecord, LayerRow
 
 import numpy as np
 
@@ -32,7 +32,10 @@ cdef int init(Record *r, const State *s, bint keeps_layers) except -1 nogil:
 
 
 cdef void release(Record *r) noexcept nogil:
-    free(r.jobs)
+    cdef int i
+    for i in range(r.n_blocks):
+        free(r.blocks[i])
+    free(r.blocks)
     free(r.layers)
     free(r.task_energy_j)
     free(r.busy_ns)
@@ -55,15 +58,47 @@ cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL
     return memory
 
 
+cdef inline int64_t block_size(int block) noexcept nogil:
+    return <int64_t>1 << (FIRST_BLOCK_BITS + min(block, N_DOUBLING - 1))
+
+
+cdef inline JobRecord *record_of(const Record *r, int64_t uid, int *block) noexcept nogil:
+    # NULL while its block is not there.
+    cdef int64_t place = uid
+    block[0] = 0
+    while block[0] < N_DOUBLING - 1 and place >= block_size(block[0]):
+        place -= block_size(block[0])
+        block[0] += 1
+    if block[0] == N_DOUBLING - 1:
+        block[0] += <int>(place >> (FIRST_BLOCK_BITS + N_DOUBLING - 1))
+        place &= block_size(N_DOUBLING) - 1
+    return &r.blocks[block[0]][place] if block[0] < r.n_blocks else NULL
+
+
+cdef int add_block(Record *r) except -1 nogil:
+    cdef void *blocks = realloc(r.blocks, (r.n_blocks + 1) * sizeof(JobRecord *))
+    cdef void *block = malloc(block_size(r.n_blocks) * sizeof(JobRecord))
+    if blocks != NULL:
+        r.blocks = <JobRecord **>blocks
+    if blocks == NULL or block == NULL:
+        free(block)
+        with gil:
+            raise MemoryError(f"no memory for {block_size(r.n_blocks)} more jobs")
+    r.blocks[r.n_blocks] = <JobRecord *>block
+    r.n_blocks += 1
+    return 0
+
+
 cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) except -1 nogil:
-    cdef JobRecord *row
-    if r.n_jobs == r.job_capacity:
-        r.jobs = <JobRecord *>grown(r.jobs, &r.job_capacity, sizeof(JobRecord))
-    row = &r.jobs[r.n_jobs]
+    cdef int block
+    cdef JobRecord *row = record_of(r, job.uid, &block)
+    while row == NULL:
+        add_block(r)
+        row = record_of(r, job.uid, &block)
     r.n_jobs += 1
     row.release_ns, row.start_ns, row.finish_ns, row.deadline_ns = job.release_ns, job.start_ns, finish_ns, job.deadline_ns
-    row.frame, row.isolated_ns, row.energy_j, row.worst_energy_j = job.frame, job.isolated_ns, job.energy_j, job.worst_energy_j
-    row.uid, row.task, row.preemptions, row.subnet = job.uid, job.task, job.preemptions, job.subnet
+    row.isolated_ns, row.energy_j, row.worst_energy_j = job.isolated_ns, job.energy_j, job.worst_energy_j
+    row.frame, row.task, row.preemptions, row.subnet = <int32_t>job.frame, job.task, job.preemptions, job.subnet
     row.priority, row.status = job.priority, status
     # Jobs that the end of the run cuts come after the last window, so they need no exception.
     r.window.n_ended[job.task] += 1
@@ -105,7 +140,6 @@ cdef object copied(const void *data, int64_t n_bytes):
 cdef dict results(const Record *r, const State *s):
     cdef int i
     return {
-        "jobs": copied(r.jobs, r.n_jobs * sizeof(JobRecord)),
         "task_energy_j": np.array([r.task_energy_j[i] for i in range(s.t.n_tasks * N_ENERGY)]),
         "busy_ns": np.array([r.busy_ns[i] for i in range(s.t.n_places)], dtype=np.int64),
         "served_bytes": r.served_bytes + r.partial_bytes,
@@ -116,13 +150,60 @@ cdef dict results(const Record *r, const State *s):
     }
 
 
+cdef tuple take_jobs(Record *r, const State *s):
+    # Block by block, so that at no time all of them are there twice.
+    cdef int64_t i
+    cdef int64_t n = r.n_jobs
+    cdef int block
+    cdef int at = 0
+    cdef const JobRecord *job
+    cdef JobRow *table
+    cdef const int64_t[::1] row
+    cdef unsigned char[::1] memory
+    if n != s.next_uid:
+        raise ValueError(f"{n} of {s.next_uid} jobs have a record")
+    row_array = rows_by_frame(r)
+    answer = np.empty(n * sizeof(JobRow), dtype=np.uint8)
+    if n == 0:
+        return answer, row_array
+    row, memory = row_array, answer
+    table = <JobRow *>&memory[0]
+    with nogil:
+        for i in range(n):
+            job = record_of(r, i, &block)
+            if block > at:
+                free(r.blocks[at])
+                r.blocks[at] = NULL
+                at = block
+            table[row[i]] = JobRow(
+                row[i], job.task, job.frame, s.t.task_model[job.task], job.subnet, job.priority, job.release_ns, job.start_ns,
+                job.finish_ns, job.deadline_ns, job.status, job.energy_j, job.preemptions, job.worst_energy_j, job.isolated_ns,
+            )
+    r.n_jobs = -1  # they are gone
+    return answer, row_array
+
+
+cdef object rows_by_frame(const Record *r):
+    # [uid]: the row by (task, frame).
+    cdef int64_t i
+    cdef int block
+    cdef const JobRecord *job
+    task_array, frame_array = np.empty(r.n_jobs, dtype=np.int32), np.empty(r.n_jobs, dtype=np.int32)
+    cdef int32_t[::1] task = task_array
+    cdef int32_t[::1] frame = frame_array
+    for i in range(r.n_jobs):
+        job = record_of(r, i, &block)
+        task[i], frame[i] = job.task, job.frame
+    row = np.empty(r.n_jobs, dtype=np.int64)
+    row[np.lexsort((frame_array, task_array))] = np.arange(r.n_jobs)
+    return row
+
+
 cdef object layers_by_job(const Record *r, const int64_t[::1] row):
     cdef int64_t[::1] first = np.zeros(len(row) + 1, dtype=np.int64)  # place of each job's next layer
     cdef const LayerRecord *source
     cdef LayerRow *target
     cdef int64_t i, job
-    if len(row) != r.n_jobs or (r.n_jobs > 0 and not 0 <= np.min(row) <= np.max(row) < r.n_jobs):
-        raise ValueError(f"row must hold a row of the {r.n_jobs} jobs for each of their uids")
     table = np.empty(r.n_layer_records * sizeof(LayerRow), dtype=np.uint8)
     cdef unsigned char[::1] memory = table
     if r.n_layer_records == 0:

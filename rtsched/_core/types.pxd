@@ -172,21 +172,39 @@ cdef struct Running:
 
 
 cdef struct JobRecord:
-    # One finished job. The same fields as rtsched.run.JOB_RECORD.
+    # One ended job.
     int64_t release_ns
     int64_t start_ns
     int64_t finish_ns
     int64_t deadline_ns
-    int64_t frame
     int64_t isolated_ns
     double energy_j
     double worst_energy_j
-    int32_t uid
+    int32_t frame  # fits, since uids do
     int32_t task
     int32_t preemptions
     int16_t subnet
     int8_t priority
     int8_t status
+
+
+cdef packed struct JobRow:
+    # The same in an outcome. The same fields as rtsched.outcome.JOB_DTYPE.
+    int64_t job
+    int32_t task
+    int64_t frame
+    int32_t model
+    int32_t subnet
+    int32_t priority
+    int64_t release_ns
+    int64_t start_ns
+    int64_t finish_ns
+    int64_t deadline_ns
+    int8_t status
+    double energy_j
+    int32_t preemptions
+    double worst_energy_j
+    int64_t isolated_ns
 
 
 cdef struct LayerRecord:

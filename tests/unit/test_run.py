@@ -487,3 +487,14 @@ def test_import_is_lean():
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
     assert not loaded & {"onnx", "pandas", "polars", "matplotlib", "plotly", "scipy", "typer", "rich", "ruamel", "dask", "ray", "joblib"}
+
+
+def test_every_job_of_a_long_run_has_its_row():
+    """More than 2**20 jobs: records are kept in blocks, at first of growing size."""
+    tasks = [once("a", "m", 1, deadline_ns=5, period_ns=10), once("b", "m", 1, release_ns=4, deadline_ns=5, period_ns=10)]
+    jobs = run(problem_of(tasks, {"m": [[3]]}, duration_s=6e-3), "fcfs").jobs
+    frames = np.arange(600_000)
+    assert np.array_equal(jobs["frame"], np.concatenate([frames, frames]))
+    assert np.array_equal(jobs["task"], np.repeat([0, 1], len(frames)))
+    assert np.array_equal(jobs["release_ns"], np.concatenate([10 * frames, 10 * frames + 4]))
+    assert np.array_equal(jobs["finish_ns"], jobs["release_ns"] + 3)
