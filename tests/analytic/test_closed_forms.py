@@ -1,6 +1,7 @@
-"""Closed forms: single streams, equal streams, EDF and Moore-Hodgson, closed loops, and the queues M/D/1, M/G/1, M/M/1 and M/M/c.
+"""Closed forms: single streams, equal streams, EDF and Moore-Hodgson, Graham's anomalies, closed loops, M/D/1, M/G/1, M/M/1, M/M/c.
 
-References: Kleinrock, "Queueing systems, volume 1", Wiley, 1975, sections 3.5 (Erlang C) and 5.6 (Pollaczek and Khinchine).
+References: Kleinrock, "Queueing systems, volume 1", Wiley, 1975, sections 2.1 (Little), 3.5 (Erlang C) and 5.6 (Pollaczek and
+Khinchine); Graham, "Bounds on multiprocessing timing anomalies", SIAM J. Appl. Math. 17 (2), 1969, figures 1 to 5.
 """
 
 from itertools import permutations
@@ -73,6 +74,27 @@ def test_srpt_minimises_the_mean_latency(jobs):
     assert latency == min(np.cumsum([jobs[i][0] for i in order]).sum() for order in permutations(range(len(jobs))))
 
 
+def graham(times=(3, 2, 2, 2, 4, 4, 4, 4, 9), machines=3, followers=(5, 6, 7, 8)):
+    """When all of Graham's nine jobs have ended; the first in the list goes first. Job 9 follows 1, the `followers` follow 4."""
+    parent = {9: "t1"} | dict.fromkeys(followers, "t4")
+    tasks = []
+    for i in range(1, 10):
+        arrival = {"parents": (parent[i],)} if i in parent else {"fps": 1e3}
+        tasks.append(Task(name=f"t{i}", model=chain(f"m{i}", 1), deadline_ms=1.0, priority=12 - i, **arrival))
+    rows = {f"m{i}": [[time] * machines] for i, time in enumerate(times, 1)}
+    jobs = run(problem_of(tasks, rows, duration_s=1e-6), "priority").jobs
+    assert len(jobs) == 9
+    return jobs["finish_ns"].max()
+
+
+def test_grahams_anomalies():
+    """With more machines, shorter jobs or fewer constraints the same list takes longer."""
+    assert graham() == 12
+    assert graham(machines=4) == 15
+    assert graham(times=(2, 1, 1, 1, 3, 3, 3, 3, 8)) == 13
+    assert graham(followers=(7, 8)) == 16
+
+
 @given(k=st.integers(1, 9), n_accelerators=st.integers(1, 4), service_ns=st.integers(1, 1000), n_rounds=st.integers(1, 12))
 def test_a_closed_loop_is_served_at_full_rate(k, n_accelerators, service_ns, n_rounds):
     """Of k jobs of constant service min(k, c) run at a time. Little: the mean response is k over the throughput."""
@@ -119,18 +141,29 @@ def exponential(n):
     return n * (tail - np.append(tail[1:], 0.0))
 
 
-def queue(n_servers, utilisation, seed, time_factor=None, *, n_jobs=500_000, service_ns=10**6):
-    """Waits in mean service times, in batches in the order of arrival, of a queue with Poisson arrivals and `n_servers` equal servers.
+SERVICE_NS = 10**6
 
-    One task whose jobs are independent, first come, first served; the first tenth is left out. Rounding to whole ns moves a
-    service by at most 1e-6.
+
+def queue_run(n_servers, utilisation, seed, time_factor=None, n_jobs=500_000):
+    """The outcome of a queue with Poisson arrivals and `n_servers` equal servers.
+
+    One task whose jobs are independent, first come, first served. Rounding to whole ns moves a service by at most 1e-6.
     """
-    times = {"m": [[service_ns] * n_servers]}
-    rate_hz = n_servers * utilisation / (service_ns * 1e-9)
+    times = {"m": [[SERVICE_NS] * n_servers]}
+    rate_hz = n_servers * utilisation / (SERVICE_NS * 1e-9)
     task = Task(name="t", model=chain("m", 1), rate_hz=rate_hz, in_order=False, deadline_ms=1e6, time_factor=time_factor)
-    jobs = run(problem_of([task], times, duration_s=n_jobs / rate_hz), "fcfs", seed=seed).jobs
-    waits = (jobs["start_ns"] - jobs["release_ns"])[len(jobs) // 10 :] / service_ns
-    return np.array_split(waits, 30)
+    return run(problem_of([task], times, duration_s=n_jobs / rate_hz), "fcfs", seed=seed)
+
+
+def in_batches(values):
+    """Thirty, in the order of arrival, without the first tenth."""
+    return np.array_split(values[len(values) // 10 :], 30)
+
+
+def queue(*args):
+    """Waits in mean service times of `queue_run`."""
+    jobs = queue_run(*args).jobs
+    return in_batches((jobs["start_ns"] - jobs["release_ns"]) / SERVICE_NS)
 
 
 def assert_mean_is(batches, expected, tolerance=0.0):
@@ -198,3 +231,18 @@ def test_m_m_c_mean_wait(n_servers, seed, rho):
     waits = erlang_c(n_servers, rho)
     assert_mean_is(batches, waits / (n_servers * (1 - rho)), tolerance=1e-3)
     assert_mean_is([batch > 0 for batch in batches], waits, tolerance=1e-3)
+
+
+@UTILISATIONS
+def test_littles_law_and_the_utilisation_law(seed, rho):
+    """Arrivals find as many jobs as rate times mean response (Little; Poisson arrivals see time averages); busy time is the work done."""
+    outcome = queue_run(1, rho, seed, TimeFactor(sigma=0.7))
+    jobs = outcome.jobs
+    found = np.arange(len(jobs)) - np.searchsorted(np.sort(jobs["finish_ns"]), jobs["release_ns"], side="right")
+    response = 1 + pollaczek_khinchine(rho, np.exp(0.7**2))
+    assert_mean_is(in_batches(found), rho * response)
+    assert_mean_is(in_batches((jobs["finish_ns"] - jobs["release_ns"]) / SERVICE_NS), response)
+    served_ns = jobs["finish_ns"] - jobs["start_ns"]
+    assert outcome.busy_ns.tolist() == [served_ns.sum()]
+    assert_mean_is(in_batches(served_ns / SERVICE_NS), 1.0)
+    assert abs(outcome.busy_ns[0] / outcome.end_ns - rho) < 0.02 * rho
