@@ -81,6 +81,20 @@ class Findings:
             raise ValueError("no layers were recorded")
         return self.outcome.layers
 
+    def rate(self, row: int) -> str:
+        """Name a row of the rates."""
+        rates = self.rates
+        return (
+            f"{self.job(rates['job'][row])}, layer {self.problem.layer_names[rates['layer'][row]]!r} from {rates['time_ns'][row]:,} ns on"
+        )
+
+    @cached_property
+    def rates(self) -> np.ndarray:
+        """Changes of rates; to be read when they were recorded."""
+        if self.outcome.rates is None:
+            raise ValueError("no rates were recorded")
+        return self.outcome.rates
+
     @cached_property
     def layer_end_ns(self) -> np.ndarray:
         """When each executed layer gave its tiles back, or the run ended."""

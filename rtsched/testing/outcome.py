@@ -6,17 +6,18 @@ from collections.abc import Iterator
 
 from rtsched.errors import RtschedError
 from rtsched.integrity import problem_faults
-from rtsched.outcome import JOB_DTYPE, LAYER_DTYPE, Outcome
+from rtsched.outcome import JOB_DTYPE, LAYER_DTYPE, RATE_DTYPE, Outcome
 from rtsched.testing.bandwidth import check_bandwidth
 from rtsched.testing.findings import Findings
 from rtsched.testing.jobs import JOB_CHECKS, check_table
 from rtsched.testing.layers import LAYER_CHECKS, check_layer_table
+from rtsched.testing.rates import RATE_CHECKS, check_moved_bytes, check_rate_table
 from rtsched.testing.sums import LAYER_SUM_CHECKS, SUM_CHECKS, check_shapes
 from rtsched.testing.switching import check_switching
 
 __all__ = ["OutcomeError", "check_outcome", "examined", "outcome_faults"]
 
-FORM, LAYER_FORM = (check_table, check_shapes), (check_layer_table,)
+FORM, LAYER_FORM, RATE_FORM = (check_table, check_shapes), (check_layer_table,), (check_rate_table,)
 """Checks without which the others cannot read the tables."""
 
 RULES, LAYER_RULES = (*JOB_CHECKS, *SUM_CHECKS), (*LAYER_CHECKS, *LAYER_SUM_CHECKS, check_switching, check_bandwidth)
@@ -42,7 +43,7 @@ def check_outcome(outcome: Outcome) -> None:
     Parameters
     ----------
     outcome : Outcome
-        Complete or not. With its layers recorded, much more can be known.
+        Complete or not. With its layers and rates recorded, much more can be known.
 
     Raises
     ------
@@ -57,8 +58,9 @@ def outcome_faults(outcome: Outcome) -> list[str]:
     """Find where an outcome breaks the rules of docs/engine.md.
 
     The engine's code is not used. Arrivals, triggers, priorities and paths are drawn anew from the seed; times, counts,
-    energy and traffic are compared with what the problem's tables say. What a policy decides, and how bandwidth is shared
-    among layers (caps are not recorded), is not judged, only that nothing impossible has come of it.
+    energy and traffic are compared with what the problem's tables say. What a policy decides is not judged, and neither is how
+    an arbiter shares the bandwidth, only that nothing impossible has come of it; with rates recorded, that nobody is given more
+    than its demand and cap, all together no more than there is, and each layer the bytes that it moved.
 
     Parameters
     ----------
@@ -98,6 +100,8 @@ def examined(outcome: Outcome) -> Iterator[tuple[str, list[str]]]:
         (FORM, True),
         (RULES, False),
         *(() if outcome.layers is None else ((LAYER_FORM, True), (LAYER_RULES, False))),
+        *(() if outcome.rates is None else ((RATE_FORM, True), (RATE_CHECKS, False))),
+        *(() if outcome.layers is None or outcome.rates is None else (((check_moved_bytes,), False),)),
     ):
         before_all = len(findings.faults)
         for check in checks:
@@ -110,8 +114,8 @@ def examined(outcome: Outcome) -> Iterator[tuple[str, list[str]]]:
 
 def _type_faults(outcome: Outcome) -> list[str]:
     faults = []
-    for name, dtype in (("jobs", JOB_DTYPE), ("layers", LAYER_DTYPE)):
+    for name, dtype in (("jobs", JOB_DTYPE), ("layers", LAYER_DTYPE), ("rates", RATE_DTYPE)):
         table = getattr(outcome, name)
-        if not (table is None and name == "layers") and (table.dtype != dtype or table.ndim != 1):
+        if not (table is None and name != "jobs") and (table.dtype != dtype or table.ndim != 1):
             faults.append(f"table: {name} must be rows of {', '.join(dtype.names or ())}, got {table.dtype} of shape {table.shape}")
     return faults

@@ -190,6 +190,51 @@ def test_faults_of_layers_are_found(outcomes, name, change, expected):
     assert any(expected in fault for fault in outcome_faults(change(outcomes[name])))
 
 
+def capped(outcome):
+    """As if a cap had stood at half of what the second layer was given."""
+    row = int(np.flatnonzero(outcome.rates["allocation_bytes_per_ns"] > 0)[1])
+    return edited(outcome, "rates", row, cap_bytes_per_ns=outcome.rates["allocation_bytes_per_ns"][row] / 2)
+
+
+def faster(outcome):
+    """As if the DRAM had given everybody what they asked for."""
+    return edited(outcome, "rates", slice(None), allocation_bytes_per_ns=outcome.rates["demand_bytes_per_ns"])
+
+
+def in_parts(outcome, row, factor):
+    given = outcome.rates["allocation_bytes_per_ns"][row]
+    return edited(outcome, "rates", row, allocation_bytes_per_ns=given * factor)
+
+
+RATE_CASES = [
+    (lambda o: in_parts(o, 0, 2.1), "rates: task 'heavy' frame 0, layer 'l0' from 0 ns on: given "),
+    (capped, "its cap "),
+    (faster, "bytes per ns; DRAM delivers at most "),
+    (lambda o: in_parts(o, 0, 0.9), "rates: task 'heavy' frame 0, layer 'l0' at 0 ns: was given "),
+    (lambda o: replace(o, rates=o.rates[1:]), "bytes; moved "),
+    (lambda o: edited(o, "rates", 0, job=-1), "rates: row 0: job must not be -1"),
+    (lambda o: edited(o, "rates", 3, layer=10**6), "rates: row 3: layer must not be 1000000"),
+    (lambda o: edited(o, "rates", 2, time_ns=-1), "rates: row 2: time -1 ns, run's end "),
+    (lambda o: edited(o, "rates", 1, allocation_bytes_per_ns=np.nan), "rates: row 1: allocation_bytes_per_ns must not be nan"),
+    (lambda o: edited(o, "rates", 1, cap_bytes_per_ns=0.0), "rates: row 1: cap_bytes_per_ns must not be 0.0"),
+    (lambda o: replace(o, rates=np.zeros(3)), "table: rates must be rows of time_ns, job, layer"),
+]
+
+
+@pytest.fixture(scope="module")
+def contended():
+    """Two layers at a time that each ask for all of the bandwidth."""
+    tasks = [once(name, "m", 2, deadline_ns=900, period_ns=1000) for name in ("heavy", "other")]
+    return rtsched.run(problem_of(tasks, {"m": [[100, 100]] * 2}, dram_bytes=100, duration_s=3e-6), layers=True, rates=True)
+
+
+@pytest.mark.parametrize(("change", "expected"), RATE_CASES, ids=[text[-30:] for _, text in RATE_CASES])
+def test_faults_of_rates_are_found(contended, change, expected):
+    assert outcome_faults(contended) == []
+    faults = outcome_faults(change(contended))
+    assert any(expected in fault for fault in faults), faults
+
+
 TABLE_CASES = [
     (lambda o: edited(o, "jobs", 0, task=3), "table: job 0: there is no task 3"),
     (lambda o: edited(o, "jobs", 0, status=-1), "table: job 0: there is no status -1"),
