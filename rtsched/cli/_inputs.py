@@ -108,6 +108,13 @@ class Workload:
 
         self.files |= {os.path.realpath(script.path_of(one)): "the file of the policy" for one in names if script.is_script(one)}
 
+    def warn(self) -> None:
+        """Tell on standard error which deadlines nobody can meet."""
+        from rtsched.feasibility import deadline_warnings
+
+        for text in deadline_warnings(self.compiled):
+            typer.echo(f"warning: {text}", err=True)
+
     @property
     def compiled(self) -> Problem:
         """The problem, once the faults were reported."""

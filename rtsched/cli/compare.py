@@ -90,6 +90,7 @@ def compare(
     check_outputs(faults, {"--json": json, "--csv": csv}, workload.files)
     faults.report()
     assert chosen is not None
+    workload.warn()
     chosen = replace(chosen, settings=workload.settings)
     try:
         with progress(console(is_error=True), finished_runs) as report:

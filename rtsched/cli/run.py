@@ -67,6 +67,7 @@ def run(
         faults.add(f"--save {save}: must end in .npz")
     faults.report()
     assert chosen is not None
+    workload.warn()
     shown_on = console(is_error=True)
     status = 0
     with progress(shown_on, simulated_time) as report, failures_of(chosen.name):
