@@ -34,11 +34,10 @@ def test_a_cascade_needs_the_time_of_its_parents_too(deadline_from, needed):
 
 
 def test_the_shortest_path_of_the_lightest_subnet_counts():
-    """`big` takes 8 + 4 or, when it stops after its second block, 8; `small` 20."""
+    """`big` takes 8, 5 and 4; it may skip its second block, and stop after that; `small` takes 20."""
     layers = [Measured(name=f"l{i}") for i in range(3)]
-    big = Subnet(
-        name="big", blocks=(Block(layers=(layers[0],)), Block(layers=(layers[1],), skip=0.5, exit=0.1), Block(layers=(layers[2],)))
-    )
+    blocks = (Block(layers=(layers[0],)), Block(layers=(layers[1],), skip=0.5, exit=0.1), Block(layers=(layers[2],), exit=0.5))
+    big = Subnet(name="big", blocks=blocks)
     small = Subnet(name="small", blocks=(Block(layers=(layers[0],)),))
     task = Task(name="t", model=Model(name="m", subnets=(big, small)), fps=1e3, deadline_ms=1.0)
     problem = problem_of([task], {"m/big": [[8], [5], [4]], "m/small": [[20]]})
