@@ -99,10 +99,10 @@ def _one(trial: Trial, folder: Path, limit_s: float | None, tally: Tally) -> boo
     try:
         _, errors = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
-        before |= keys_of(folder)  # what others can read is finished
+        seen = keys_of(folder)  # what others can read is finished
         process.kill()
         process.communicate()
-        _look_after_a_kill(folder, before, tally)
+        _look_after_a_kill(folder, before, seen, tally)
         return False
     tally.n_finished += 1
     if process.returncode:
@@ -117,7 +117,7 @@ def start(command: Sequence[str], folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([*command, "-o", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def _look_after_a_kill(folder: Path, before: set[str], tally: Tally) -> None:
+def _look_after_a_kill(folder: Path, before: set[str], seen: set[str], tally: Tally) -> None:
     after = keys_of(folder)
     tally.n_kills += 1
     tally.n_idle += after == before
@@ -126,7 +126,8 @@ def _look_after_a_kill(folder: Path, before: set[str], tally: Tally) -> None:
     tally.n_temporaries += len(temporaries)
     for path in temporaries:
         path.unlink()
-    found = [f"{len(before - after)} finished runs are gone"] if before - after else []
+    lost = (before | seen) - after
+    found = [f"{len(lost)} finished runs are gone"] if lost else []
     tally.faults += [f"{folder.name}, kill {tally.n_kills}: {fault}" for fault in (*found, *damage(folder))]
 
 
