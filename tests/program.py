@@ -13,7 +13,7 @@ from rtsched.cli import app
 from rtsched.policies.roles import Mapper
 
 MALFORMED = Path(__file__).parent / "unit" / "malformed"
-PROGRAM = [sys.executable, "-P", "-c", "from rtsched.cli import main; main()"]
+PROGRAM = [sys.executable, "-P", "-c", "from rtsched_program import main; main()"]
 SQUEEZENET = "package:onnx/backend/test/data/light/light_squeezenet.onnx"
 BRIEF = ("compare", "vr_gaming", "-P", "fcfs,edf", "--duration", "0.2", "--seeds", "4")
 SHORT = ("run", "vr_gaming", "--duration", "0.2")

@@ -23,6 +23,14 @@ POLICY_FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 class Program(TyperGroup):
     """The one place where failures become messages and exit codes."""
 
+    def make_context(self, *arguments: Any, **extra: Any) -> Any:
+        """Read the options; typer would end without a word after Ctrl-C."""
+        try:
+            return super().make_context(*arguments, **extra)
+        except KeyboardInterrupt:
+            complain(["interrupted"])
+            raise typer.Exit(INTERRUPTED) from None
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:

@@ -114,7 +114,7 @@ def _run(study: _Study[PlanT, FindingsT], output: str, workers: int | None, give
     """Run a study into a folder, with its progress on a terminal."""
     from rtsched.report.console import StageWording, console, progress
     from rtsched.report.failures import role_failure
-    from rtsched.report.reproduction import STORE, Writer
+    from rtsched.report.reproduction import STORE, Writer, check_folder
     from rtsched.study.reproduce.session import Session
     from rtsched.study.store import Store
 
@@ -122,6 +122,7 @@ def _run(study: _Study[PlanT, FindingsT], output: str, workers: int | None, give
     folder = _folder(output)
     options = [option if value is True else f"{option} {value:g}" for option, value in given.items() if value]
     command = " ".join([f"rtsched reproduce {study.name}", *options])
+    check_folder(folder, command)
     writer = Writer(folder, command, study.account)
     wording = StageWording()
     with Store(folder / STORE) as store, progress(console(is_error=True), wording) as report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from traceback import FrameSummary, extract_tb, format_exception_only, format_list
 
@@ -30,11 +31,16 @@ def role_failure(error: BaseException, policy: str = "") -> list[str]:
         Lines; none when the exception is not a role's.
     """
     frames = extract_tb(error.__traceback__)
-    first = next((i for i, frame in enumerate(frames) if not _is_ours(frame)), 0)
+    first = next((i for i, frame in enumerate(frames) if not _is_ours(frame)), len(frames) if _is_uncallable(error) else 0)
     if isinstance(error, RtschedError) or first == 0 or not _calls_roles(frames[first - 1]):
         return []
     lines = "".join([*format_list(frames[first:][-MAX_FRAMES:]), *format_exception_only(error)])
     return [f"policy {policy!r} failed:" if policy else "a policy failed:", *lines.rstrip().split("\n")]
+
+
+def _is_uncallable(error: BaseException) -> bool:
+    """Whether a method takes other arguments than it is given: then no frame of it is there."""
+    return isinstance(error, TypeError) and re.match(r"\S+\(\) (takes|missing|got) ", str(error)) is not None
 
 
 def _is_ours(frame: FrameSummary) -> bool:

@@ -5,6 +5,7 @@ Every file is written under another name and renamed when it is whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,18 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from rtsched.errors import InputError, reason_of
 from rtsched.report import files
 from rtsched.report.tables import table_to_csv, table_to_markdown
 from rtsched.report.text import digits
 from rtsched.study.reproduce.cells import Stage
 from rtsched.study.reproduce.tables import Table, Value
 
-__all__ = ["STORE", "Account", "Writer", "few_seeds", "files_of", "how_made", "signed", "status", "what_matters"]
+__all__ = ["STORE", "Account", "Writer", "check_folder", "few_seeds", "files_of", "how_made", "signed", "status", "what_matters"]
 
 STORE = "runs.sqlite"
+
+README = "README.md"
 
 NO_FIGURES = "no figures were drawn: they need matplotlib (pip install 'rtsched[plot]')"
 
@@ -99,7 +103,37 @@ class Writer(Generic[FindingsT]):
         from rtsched.report.study_figures import SUFFIX
 
         drawn = {path.stem: path.name for path in sorted(self._folder.glob(f"*{SUFFIX}"))}
-        files.write(str(self._folder / "README.md"), [self._account.readme(findings, self._command, drawn)])
+        files.write(str(self._folder / README), [self._account.readme(findings, self._command, drawn)])
+
+
+def check_folder(folder: Path, command: str) -> None:
+    """Refuse a folder whose results are not those of this command: they would be overwritten. Other seeds go on with the same study.
+
+    Parameters
+    ----------
+    folder : Path
+    command : str
+        Without the folder.
+
+    Raises
+    ------
+    rtsched.errors.InputError
+    """
+    try:
+        text = (folder / README).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"{folder / README}: cannot be read: {reason_of(error)}") from error
+    found = re.search(r"^(rtsched reproduce .*) -o FOLDER$", text, flags=re.MULTILINE)
+    if found is None:
+        raise InputError(f"-o {folder}: its {README} is none of this program's and would be overwritten; take another folder")
+    if _but_for_seeds(found[1]) != _but_for_seeds(command):
+        raise InputError(f"-o {folder}: holds the results of '{found[1]}', which would be overwritten; take another folder")
+
+
+def _but_for_seeds(command: str) -> str:
+    return re.sub(r" --seeds \S+", "", command)
 
 
 def status(stages: Mapping[str, Stage], names: Sequence[str]) -> Iterator[str]:

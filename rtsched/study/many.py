@@ -113,7 +113,7 @@ def simulate_stream(
         Called with the place of a finished run among the jobs, its outcome, and the wall time that it took in s, in the thread
         that made it.
     threads : int, optional
-        Default: `available_cpus`.
+        Default: `available_cpus`. Fewer when the system gives no more.
     progress : callable, optional
         Called every `WAIT_S` in this thread with the number of finished runs.
     at_most : int, optional
@@ -122,7 +122,7 @@ def simulate_stream(
     Raises
     ------
     InputError, PolicyError
-        As for `run`, of the first run that fails; names its seed. And whatever `jobs` and `take` raise.
+        As for `run`, of the first run that fails; names its seed. Or no thread can be started. And whatever `jobs` and `take` raise.
     KeyboardInterrupt
         Ctrl-C. A Python role that does not return within `GRACE_S` is left behind in its thread.
     """
@@ -134,7 +134,12 @@ def simulate_stream(
     try:
         for i in range(n_threads if at_most is None else min(n_threads, at_most)):
             worker = threading.Thread(target=batch.work, name=f"rtsched-{i}", daemon=True)
-            worker.start()
+            try:
+                worker.start()
+            except RuntimeError as error:  # the system gives no more of them
+                if not started:
+                    raise InputError(f"no thread can be started: {error}") from error
+                break
             started.append(worker)
         while started:
             alive = [worker for worker in started if worker.is_alive()]
@@ -143,7 +148,7 @@ def simulate_stream(
             if not alive:
                 break
             alive[0].join(WAIT_S)
-    except BaseException:  # Ctrl-C, what progress raises, or no more threads
+    except BaseException:  # Ctrl-C, or what progress raises
         batch.is_stopped = True
         given_up = time.monotonic() + GRACE_S
         for worker in started:

@@ -90,6 +90,12 @@ class Store:
         It cannot be written, is no store, or one of another schema. Every method raises it when the file is damaged, the disk is
         full, or another process holds the file for longer than `patience_s`.
 
+    Attributes
+    ----------
+    path : Path
+    n_added : int
+        Runs that this object added; those of other processes do not count.
+
     Notes
     -----
     Threads may share a store.
@@ -97,6 +103,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str], *, patience_s: float = PATIENCE_S) -> None:
         self.path = Path(path)
+        self.n_added = 0
         self._patience_s = patience_s
         self._lock = threading.Lock()
         with self._reporting():
@@ -174,15 +181,20 @@ class Store:
             key, label.scenario, label.platform, label.policy, label.load, label.duration_s,
             _signed(label.seed), _json(label.settings), label.version,
         )  # fmt: skip
-        with self._lock, self._changing():
+        with self._lock:
+            self.n_added += self._added(run, values)
+
+    def _added(self, run: StoredRun, values: tuple[Any, ...]) -> bool:
+        with self._changing():
             added = self._db.execute(f"INSERT OR IGNORE INTO runs VALUES (NULL, {_marks(len(values))})", values)
             if not added.rowcount:
-                return
+                return False
             row = added.lastrowid
             self._insert("scalars", row, [(name, _null(value)) for name, value in run.scalars.items()])
             self._insert("tasks", row, [(place, *map(_null, one.values())) for place, one in enumerate(run.tasks)])
             self._insert("subnets", row, [(place, *map(_null, one.values())) for place, one in enumerate(run.subnets)])
             self._insert("clock", row, [(run.wall_s,)])
+        return True
 
     def load(self, keys: Sequence[str]) -> list[StoredRun | None]:
         """Return the runs of keys, in their order; None for those that are not there."""

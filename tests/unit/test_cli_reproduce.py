@@ -109,7 +109,7 @@ def test_moca_writes_its_folder(tmp_path, tiny_moca, monkeypatch):
         n_runs = len(store)
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == f"moca-quick/README.md tells what was found; {n_runs} runs are new\n"
-    assert n_runs == 2 * 3 * 8
+    assert n_runs == 2 * 3 * 9
     assert "`rtsched reproduce moca --quick --seeds 3`, rtsched " in (tmp_path / "moca-quick" / "README.md").read_text()
 
 

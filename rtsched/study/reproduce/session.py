@@ -40,7 +40,7 @@ class Session:
     kept : tuple of str
         Metrics that results have; all when there is none. Many runs are in memory, with their metrics.
     n_new : int
-        Runs that were not in the store.
+        Runs that were added to the store here, not by another process.
     """
 
     store: Store
@@ -61,11 +61,11 @@ class Session:
             if self.progress is not None:
                 self.progress(title, n_done, n_runs)
 
-        before = len(self.store)
+        before = self.store.n_added
         try:
             keys = run_planned(planned, self.store, threads=self.threads, progress=tell)
         finally:
-            self.n_new += len(self.store) - before
+            self.n_new += self.store.n_added - before
         return self._load(keys)
 
     def _load(self, keys: Sequence[str | None]) -> list[StoredRun | None]:
