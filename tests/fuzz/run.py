@@ -33,6 +33,7 @@ def judged_files(name, first, n_examples, seed, folder):
         try:
             yield i, (*judge(target, files, folder), "")
         except Broken as error:
+            (folder / f"damaged-{i}").write_bytes(files[target.file])
             yield i, (False, 0.0, str(error))
 
 
@@ -135,7 +136,8 @@ def row_of(name, n_examples, seed, keep):
 def kept(keep, folder, name, example, fault):
     """Keep what broke a rule, and say so."""
     print(f"{name} example {example}: {fault}", file=sys.stderr, flush=True)
-    damaged = Path(folder, "damaged")
+    own, last = Path(folder, f"damaged-{example}"), Path(folder, "damaged")
+    damaged = own if own.exists() else last
     if keep is not None and damaged.exists():
         keep.mkdir(parents=True, exist_ok=True)
         shutil.copy(damaged, keep / f"{name.replace(' ', '-')}-{example}")

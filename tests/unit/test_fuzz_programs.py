@@ -39,6 +39,8 @@ def test_what_breaks_or_dies_is_counted_and_kept(table, monkeypatch, tmp_path):
             yield i, None
             if i == 3:
                 os._exit(1)
+            if i == 2:
+                (folder / "damaged-2").write_text("2")
             yield i, (i == 0, 0.5, "wrong" if i == 2 else "")
 
     context = multiprocessing.get_context("fork")

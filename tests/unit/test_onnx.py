@@ -759,3 +759,22 @@ def test_names_of_any_length_make_messages_of_one_line(imported: Callable[..., A
         assert "\n" not in fault
         assert len(fault) < 700
         assert fault.endswith("...")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        node("Shape", "", "s"),
+        node("Size", "", "s"),
+        helper.make_node("Shape", ["x"], []),
+        helper.make_node("GroupNormalization", ["x"], []),
+        node("Size", "wide", "s"),
+    ],
+)
+def test_nodes_without_inputs_or_outputs_and_sizes_beyond_int64(imported: Callable[..., Any], damaged: Any) -> None:
+    nodes = [damaged, node("Relu", "x", "y")]
+    try:
+        found = imported(nodes, {"x": [1, 8, 4], "wide": [2**40, 2**40]}, opset=21)
+    except InputError:
+        return
+    assert found.model.layers[0].elements == 32
