@@ -106,9 +106,10 @@ def capped(faults: list[str], source: str) -> list[str]:
     return faults if n_more <= 0 else [*faults[:MAX_FAULTS], f"{source}: {n_more} more faults"]
 
 
-def unknown(place: str, columns: Collection[str]) -> str:
-    """The fault of a column that is not known."""
-    return f"{place}: unknown column; known columns: {', '.join(columns)}"
+def unknown(place: str, name: Any, columns: Collection[str]) -> str:
+    """The fault of a column that is not known; `name` follows its `place`, on one line and shortened."""
+    text = name if isinstance(name, str) and name.isprintable() else repr(name)
+    return f"{place}{short(text)}: unknown column; known columns: {', '.join(columns)}"
 
 
 # ---- Files
@@ -194,7 +195,7 @@ def _header(
     before: set[str] = set()
     for start, name in zip(_starts(line), names, strict=True):
         if columns is not None and name not in columns:
-            faults.append(unknown(f"{file}:{line_number}:{start} {name}", columns))
+            faults.append(unknown(f"{file}:{line_number}:{start} ", name, columns))
         elif name in before and (columns is not None or name in required):
             faults.append(f"{file}:{line_number}:{start} {name}: this column stands twice")
         before.add(name)

@@ -229,6 +229,8 @@ def _engine(problem: Problem, policy: Policy, seed: int, **kept: bool) -> Engine
         if role is not None and id(role) not in started:
             started[id(role)] = role.start(problem)
         states[place] = None if role is None else started[id(role)]
+        if role is not None and states[place] is None:
+            raise ContractError(f"the {place}'s start must return the state of a run, got None")
     if policy.tuner is not None and states["mapper"] is policy.mapper and getattr(policy.mapper, "parameters", None) is not None:
         raise ContractError("a tuner changes the mapper's parameters, so the mapper's start must return an object of its own")
     return Engine(problem, seed, **states, **kept)

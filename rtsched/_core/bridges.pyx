@@ -40,6 +40,12 @@ def _name(role):
     return type(role).__name__
 
 
+def _check_started(place, role, *names):
+    """What `start` returned must be an object that has what the engine asks for."""
+    if isinstance(role, type) or not all(hasattr(role, name) for name in names):
+        raise ContractError(f"the {place}'s start must return an object with {', '.join(names)}, got {role!r:.80}")
+
+
 cdef int64_t _integer(role, str method, answer, int64_t least) except? -1:
     """An answer that must be an integer of at least `least`; numpy's count, floats and truth values do not."""
     try:
@@ -62,9 +68,23 @@ def _array(role, method, answer, dtype):
         array = np.asarray(answer)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"dtype {array.dtype}")
-        return array.astype(dtype)
+        with np.errstate(over="ignore"):  # what is too large becomes inf, which is judged like any other
+            return array.astype(dtype)
     except (TypeError, ValueError) as error:
         raise ContractError(f"{_name(role)}.{method} must answer an array of numbers, got {answer!r:.80}") from error
+
+
+def _row_numbers(role, answer):
+    """A dropper's answer as a list of integers."""
+    try:
+        rows = np.asarray(answer)
+    except ValueError as error:  # lists of different lengths
+        raise ContractError(f"{_name(role)}.drop must answer row numbers, got {answer!r:.80}") from error
+    if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
+        raise ContractError(
+            f"{_name(role)}.drop must answer row numbers, such as np.flatnonzero(mask), got {rows.dtype} of shape {rows.shape}"
+        )
+    return rows.tolist()
 
 
 cdef class PythonMapper(NativeMapper):
@@ -78,6 +98,7 @@ cdef class PythonMapper(NativeMapper):
         return repr(self.role)
 
     def __init__(self, role):
+        _check_started("mapper", role, "tiles", "block", "is_rescored", "waits", "estimate_tiles")
         forms = [name for name in ("score", "key", "assign") if _overrides(role, name)]
         if len(forms) != 1:
             has = ", ".join(forms) or "none"
@@ -187,13 +208,7 @@ cdef class PythonDropper(NativeDropper):
 
     cdef int drop(self, const State *s, RowList *rows) except -1 nogil:
         with gil:
-            rows_given = np.asarray(self.role.drop(self.view))
-            if rows_given.ndim != 1 or (rows_given.size and rows_given.dtype.kind not in "iu"):
-                raise ContractError(
-                    f"{_name(self.role)}.drop must answer row numbers, such as np.flatnonzero(mask), "
-                    f"got {rows_given.dtype} of shape {rows_given.shape}"
-                )
-            for row in rows_given.tolist():
+            for row in _row_numbers(self.role, self.role.drop(self.view)):
                 if not 0 <= row < s.n_ready:
                     raise ContractError(f"{_name(self.role)}.drop answered row {row}; there are {s.n_ready} ready jobs")
                 add_row(rows, s.ready[<int>row])
@@ -245,6 +260,7 @@ cdef class PythonTuner(NativeTuner):
     cdef object role
 
     def __init__(self, role):
+        _check_started("tuner", role, "tune", "window_ns")
         self.role = role
         self.window_ns = _integer(role, "window_ns", role.window_ns, 1)
 
@@ -259,8 +275,8 @@ cdef class PythonTuner(NativeTuner):
             window.worst_energy_j = np.array([w.worst_energy_j[i] for i in range(w.n_tasks)])
             vector = np.array([parameters[i] for i in range(n_parameters)])
             self.role.tune(window, vector)
-            if vector.shape != (n_parameters,) or not np.isfinite(vector).all():
-                raise ContractError(f"{_name(self.role)}.tune must leave {n_parameters} finite parameters, got {vector}")
+            if vector.shape != (n_parameters,) or vector.dtype is not FLOAT64 or not np.isfinite(vector).all():
+                raise ContractError(f"{_name(self.role)}.tune must leave {n_parameters} finite parameters, got {vector!r:.80}")
             for i in range(n_parameters):
                 parameters[i] = vector[i]
         return 0
@@ -281,6 +297,7 @@ cdef NativeDropper bridge_dropper(object role, const State *s, object owner, obj
     cdef PythonDropper bridge
     if role is None or isinstance(role, NativeDropper):
         return role
+    _check_started("dropper", role, "drop")
     bridge = PythonDropper()
     bridge.role, bridge.view = role, make_view(s, owner, problem, estimate_tiles)
     return bridge
@@ -290,6 +307,7 @@ cdef NativeSelector bridge_selector(object role, const State *s, object owner, o
     cdef PythonSelector bridge
     if role is None or isinstance(role, NativeSelector):
         return role
+    _check_started("selector", role, "select")
     bridge = PythonSelector()
     bridge.role, bridge.view = role, make_view(s, owner, problem, estimate_tiles)
     return bridge
@@ -299,6 +317,7 @@ cdef NativeRegulator bridge_regulator(object role, const State *s, object owner,
     cdef PythonRegulator bridge
     if role is None or isinstance(role, NativeRegulator):
         return role
+    _check_started("regulator", role, "regulate")
     bridge = PythonRegulator()
     bridge.role, bridge.view = role, make_view(s, owner, problem, estimate_tiles)
     return bridge

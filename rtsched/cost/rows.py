@@ -50,7 +50,7 @@ def read_rows(rows: Iterable[Mapping[str, Any]], source: str) -> dict[str, list[
         if not isinstance(row, Mapping):
             checked.faults.append(f"{place}: must map columns to values, got {shown(row)}")
             continue
-        checked.faults += [unknown(f"{place}.{name}", COLUMNS) for name in row if name not in COLUMNS]
+        checked.faults += [unknown(f"{place}.", name, COLUMNS) for name in row if name not in COLUMNS]
         checked.add(row, f"{source}[{i}]", lambda name, place=place: f"{place}.{name}")  # type: ignore[misc]
     return checked.columns(source)
 

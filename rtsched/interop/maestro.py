@@ -131,7 +131,7 @@ class _Parser:
         seen: set[str] = set()
         while (word := self._take("FPS, Probability, Dependency, Layer or }")).text != "}":
             if word.text != "Layer":
-                self._once(word, seen, f"network {network.name}")
+                self._once(word, seen, f"network {shown(str(network.name))}")
             match word.text:
                 case "FPS":
                     network.has_fps = True
@@ -150,7 +150,7 @@ class _Parser:
         layer = LayerText(self._name("layer"))
         seen: set[str] = set()
         while (word := self._take("Type, Stride, Dimensions, Dataflow or }")).text != "}":
-            self._once(word, seen, f"layer {layer.name}")
+            self._once(word, seen, f"layer {shown(str(layer.name))}")
             before = len(self._faults)
             match word.text:
                 case "Type":

@@ -32,6 +32,9 @@ __all__ = ["ImportedModel", "UnknownOperator", "load_onnx", "node_names"]
 MAX_BYTES = 2**31
 """No protobuf message, and so no ONNX file, is larger; larger networks keep their weights in separate files."""
 
+MAX_MESSAGE = 500
+"""Characters of a message about a file: names in it, and what ONNX says of it, have any length."""
+
 OLDEST_OPSET = 6
 """Older operators know no shape inference."""
 
@@ -122,9 +125,15 @@ def load_onnx(
         sizes = _fix_dimensions(proto.graph, batch, dimensions or {})
         layers, left_out = _layers(_nodes(proto), unknown)
     except InputError as error:
-        raise InputError([f"{file}: {fault}" for fault in error.faults]) from error
+        raise InputError(_told(file, error)) from error
     source = f"ONNX file {Path(path).name}" + "".join(f", {dimension}={size}" for dimension, size in sizes.items())
     return ImportedModel(Model(name=name or Path(path).stem, source=source, layers=layers), left_out)
+
+
+def _told(file: str, error: InputError) -> list[str]:
+    """Faults of a file, each on one line of bounded length."""
+    lines = [" ".join(fault.split()) for fault in error.faults]
+    return [f"{file}: {one if len(one) <= MAX_MESSAGE else one[: MAX_MESSAGE - 3] + '...'}" for one in lines]
 
 
 def node_names(path: Path) -> list[tuple[str, str, bool]]:
@@ -142,7 +151,7 @@ def node_names(path: Path) -> list[tuple[str, str, bool]]:
     try:
         nodes = _parsed(path).graph.node
     except InputError as error:
-        raise InputError([f"{path}: {fault}" for fault in error.faults]) from error.__cause__
+        raise InputError(_told(os.fspath(path), error)) from error.__cause__
     return [(node.op_type, name_of(node, index), bool(node.name)) for index, node in enumerate(nodes)]
 
 

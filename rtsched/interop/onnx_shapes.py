@@ -295,7 +295,7 @@ def _inferred(
     import onnx
 
     unknown = {name: onnx.TypeProto() for name in node.output}
-    if node.op_type in _LIKE_FIRST_INPUT and inputs and inputs[0] is not None:
+    if node.op_type in _LIKE_FIRST_INPUT and node.output and inputs and inputs[0] is not None:
         return unknown | {node.output[0]: inputs[0].type}
     if not onnx.defs.has(node.op_type, node.domain):
         return unknown
@@ -331,8 +331,10 @@ def _values(
     """Elements of the outputs of a constant node, none when they are not known or not worth following."""
     from onnx.numpy_helper import from_array
 
-    if node.op_type in ("Shape", "Size") and inputs[0] is not None:
-        if inputs[0].shape is None:
+    if not node.output:
+        return {}
+    if node.op_type in ("Shape", "Size") and inputs and inputs[0] is not None:
+        if inputs[0].shape is None or prod(inputs[0].shape) >= 2**63:
             return {}
         bounds = {each.name: each.i for each in node.attribute}
         part = inputs[0].shape[slice(bounds.get("start"), bounds.get("end"))]

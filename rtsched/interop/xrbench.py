@@ -101,7 +101,7 @@ def _parents(networks: Sequence[NetworkText], faults: list[str]) -> list[tuple[i
         names = [one.text for one in network.parents]
         for i, one in enumerate(network.parents):
             if one.text not in index:
-                faults.append(f"{one.place}: unknown network {shown(one.text)}; networks: {', '.join(index)}")
+                faults.append(f"{one.place}: unknown network {shown(one.text)}; networks: {', '.join(map(shown, index))}")
             elif one.text in names[:i]:
                 faults.append(f"{one.place}: {shown(one.text)} stands twice")
     if len(faults) > before:

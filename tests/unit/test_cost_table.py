@@ -295,3 +295,11 @@ def test_a_platform_takes_tables_and_has_a_schema():
     assert platform.accelerators[0].cost.table.layer == ("conv1",)
     properties = Platform.model_json_schema()["$defs"]["TableCost"]["properties"]
     assert set(properties) == {"model", "file", "rows"}
+
+
+def test_names_of_unknown_columns_stay_on_one_line(write):
+    (found,) = faults_of("model,layer,accelerator,latency_ns," + "x" * 5_000 + "\na,b,c,1,2\n", write)
+    assert f" {'x' * 57}...: unknown column" in found
+    with pytest.raises(InputError) as caught:
+        CostTable.from_rows([{"model": "a", "layer": "b", "accelerator": "c", "latency_ns": 1, "d\ne": 2}])
+    assert caught.value.faults[0].startswith("rows[0].'d\\ne': unknown column; known columns: model")

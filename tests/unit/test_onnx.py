@@ -748,3 +748,33 @@ def test_tenants_example_names_graphs_that_are_there() -> None:
         package, _, inside = task["model"].removeprefix("package:").partition("/")
         assert package == "onnx"
         assert load_onnx(Path(onnx.__file__).parent / inside).model.macs > 0
+
+
+def test_names_of_any_length_make_messages_of_one_line(imported: Callable[..., Any]) -> None:
+    with pytest.raises(InputError) as caught:
+        imported([node("Nonsense", name="a\nb" * 500)], {"x": [1, "n" * 5_000]})
+    with pytest.raises(InputError) as unknown:
+        imported([node("Nonsense" * 500, name="a\nb")], {"x": [1, 2]})
+    for fault in (*caught.value.faults, *unknown.value.faults):
+        assert "\n" not in fault
+        assert len(fault) < 700
+        assert fault.endswith("...")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        node("Shape", "", "s"),
+        node("Size", "", "s"),
+        helper.make_node("Shape", ["x"], []),
+        helper.make_node("GroupNormalization", ["x"], []),
+        node("Size", "wide", "s"),
+    ],
+)
+def test_nodes_without_inputs_or_outputs_and_sizes_beyond_int64(imported: Callable[..., Any], damaged: Any) -> None:
+    nodes = [damaged, node("Relu", "x", "y")]
+    try:
+        found = imported(nodes, {"x": [1, 8, 4], "wide": [2**40, 2**40]}, opset=21)
+    except InputError:
+        return
+    assert found.model.layers[0].elements == 32

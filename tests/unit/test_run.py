@@ -197,6 +197,7 @@ class Drops(Dropper):
         ((False, False), "must answer row numbers, such as np.flatnonzero"),
         ((0.0,), "must answer row numbers"),
         (((0,),), "must answer row numbers"),
+        (((0,), (0, 1)), "Drops.drop must answer row numbers"),
     ],
 )
 def test_drops_are_checked(problem, rows, message):

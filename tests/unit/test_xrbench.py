@@ -243,3 +243,14 @@ def test_outputs_are_checked_first(load, tmp_path):
         result = invoke("import", "xrbench", *arguments)
         assert (result.exit_code, result.stdout, result.stderr.splitlines()) == (2, "", expected)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_long_names_are_shortened(load):
+    name = "n" * 2_000
+    text = f"Network {name} {{ FPS: 30 FPS: 30 Dependency {{ Nobody }} Layer {name} {{ Type: CONV Type: CONV }} }}"
+    found = faults(load, text)
+    assert [fault.split(": ", 1)[1] for fault in found[:2]] == [
+        f"FPS stands twice in network {'n' * 57}...",
+        f"Type stands twice in layer {'n' * 57}...",
+    ]
+    assert all(len(fault) < 300 for fault in found)
