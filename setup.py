@@ -1,7 +1,7 @@
 """Build of the compiled core and policies; everything else is in pyproject.toml.
 
-RTSCHED_BUILD selects the mode: ``release`` (default), ``debug`` (bounds, overflow and initialisation checks) or ``trace``
-(line tracing of the .pyx files, for coverage).
+RTSCHED_BUILD selects the mode: ``release`` (default), ``debug`` (bounds, overflow and initialisation checks), ``sanitize``
+(AddressSanitizer and UndefinedBehaviorSanitizer) or ``trace`` (line tracing of the .pyx files, for coverage).
 """
 
 import os
@@ -13,6 +13,7 @@ from setuptools import Extension, setup
 MODES = {
     "release": {},
     "debug": {"boundscheck": True, "initializedcheck": True},
+    "sanitize": {},
     "trace": {"boundscheck": True, "linetrace": True, "binding": True},
 }
 DIRECTIVES = {
@@ -35,6 +36,11 @@ if mode == "debug":
     # Cython's own overflow check takes the GIL; the compiler's traps. Unsigned draws wrap on purpose and are not checked.
     # Python's own flags hold -fwrapv, under which signed overflow is not undefined and therefore never traps.
     compile_args += ["-fno-wrapv", "-fsanitize=signed-integer-overflow,bounds,shift", "-fsanitize-undefined-trap-on-error"]
+link_args = []
+if mode == "sanitize":
+    # Without Cython's checks, so that what they would stop is seen. Tests then run with both libraries preloaded.
+    link_args = ["-fsanitize=address,undefined"]
+    compile_args += ["-fno-wrapv", "-fno-omit-frame-pointer", "-g", "-fno-sanitize-recover=undefined", *link_args]
 macros = [("CYTHON_TRACE_NOGIL", "1")] if mode == "trace" else []
 
 SHARED_UTILITY = "rtsched._core._shared_utility"  # memoryviews and the like, compiled once; its source is generated
@@ -42,7 +48,8 @@ SHARED_UTILITY = "rtsched._core._shared_utility"  # memoryviews and the like, co
 
 def extension(source: Path) -> Extension:
     """Return the extension module of one source file."""
-    return Extension(".".join(source.with_suffix("").parts), [str(source)], extra_compile_args=compile_args, define_macros=macros)
+    name = ".".join(source.with_suffix("").parts)
+    return Extension(name, [str(source)], extra_compile_args=compile_args, extra_link_args=link_args, define_macros=macros)
 
 
 sources = sorted(source for folder in ("rtsched/_core", "rtsched/policies") for source in Path(folder).glob("*.pyx"))

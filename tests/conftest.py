@@ -1,6 +1,7 @@
 """Hypothesis profiles, slow tests, and tables that comparisons with measurements leave at the end of a run.
 
-Fixed examples by default, `HYPOTHESIS_PROFILE=long` for a search. Slow tests run only with `RTSCHED_SLOW=1`.
+Fixed examples by default, `HYPOTHESIS_PROFILE=long` for a search, `brief` for builds that are slow. Slow tests run only
+with `RTSCHED_SLOW=1`.
 """
 
 import os
@@ -15,6 +16,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile(
     "ci", derandomize=True, max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("brief", settings.get_profile("ci"), max_examples=15)
 settings.register_profile("long", max_examples=5000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

@@ -228,6 +228,16 @@ MAPPERS = [
 ]
 
 
+def python_policies():
+    """Return a policy per mapper, with Python roles in all places."""
+    made = []
+    for kind in MAPPERS:
+        mapper = kind() if kind is roles.LeastLaxity else kind(1)
+        tuner = roles.HashedTuner(1, 5000) if kind is roles.HashedParameters else None
+        made.append(Policy(mapper, roles.HashedDropper(1), roles.HashedSelector(2), roles.HashedRegulator(3), tuner, kind.__name__))
+    return made
+
+
 @st.composite
 def policies(draw):
     salt = draw(st.integers(0, 100))
