@@ -97,7 +97,7 @@ def shown(value: Any) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         return "nothing"
     text = value.strip() if isinstance(value, str) else repr(value)
-    return short(text)
+    return short(text if "\n" not in text else repr(text))
 
 
 def capped(faults: list[str], source: str) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rtsched.documents import Document, hint, path_text
-from rtsched.errors import Fault, FaultsError, InputError
+from rtsched.errors import Fault, FaultsError, InputError, short
 from rtsched.platform.platform import Platform
 from rtsched.workload import zoo
 from rtsched.workload.model import Model
@@ -192,7 +192,7 @@ def _document(ref: Reference, noun: str, built_in: Mapping[str, Path]) -> Docume
 
 def _known(noun: str, name: str, known: Mapping[str, Any]) -> Any:
     if name not in known:
-        raise InputError(f"unknown {noun} {name!r}{hint(name, known, f'known {noun}s')}")
+        raise InputError(f"unknown {noun} {short(repr(name))}{hint(name, known, f'known {noun}s')}")
     return known[name]
 
 

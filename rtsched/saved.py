@@ -242,7 +242,7 @@ def _members(path: str) -> _Members:
     except InputError:
         raise
     except UNREADABLE as error:
-        raise InputError(f"{path}: must be a saved outcome, a whole zip archive: {error}") from error
+        raise InputError(f"{path}: must be a saved outcome, a whole zip archive: {error!s:.200}") from error
 
 
 def _check_list(path: str, listed: list[zipfile.ZipInfo], n_bytes: int) -> None:

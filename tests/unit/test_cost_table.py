@@ -303,3 +303,6 @@ def test_names_of_unknown_columns_stay_on_one_line(write):
     with pytest.raises(InputError) as caught:
         CostTable.from_rows([{"model": "a", "layer": "b", "accelerator": "c", "latency_ns": 1, "d\ne": 2}])
     assert caught.value.faults[0].startswith("rows[0].'d\\ne': unknown column; known columns: model")
+    with pytest.raises(InputError) as caught:
+        CostTable.from_rows(["a\nb"])
+    assert caught.value.faults == (r"rows[0]: must map columns to values, got 'a\nb'",)

@@ -3,6 +3,8 @@
 import csv
 import os
 import random
+import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,7 +20,7 @@ from rtsched.cost.model import Costs, LayerKey, LayerTable
 from rtsched.cost.rows import read_csv, read_rows
 from rtsched.cost.table import CostTable
 from rtsched.errors import FaultsError, InputError, repeated_names
-from rtsched.library import load_model, load_platform, locate
+from rtsched.library import load_model, load_platform, load_scenario, locate
 from rtsched.platform.platform import Memory
 from rtsched.policies.registry import load_policy
 from rtsched.policies.roles import Dropper, Mapper, Policy
@@ -368,3 +370,19 @@ def test_ctrl_c_outside_a_command(monkeypatch, capsys):
 
 def test_show_of_a_name_that_is_nearly_right():
     assert messages("show", "vr_gamin") == ["nothing is named 'vr_gamin'; did you mean 'vr_gaming'?"]
+
+
+@pytest.mark.parametrize("load", [load_scenario, load_platform])
+def test_long_names_are_shortened(load):
+    assert len(faults_of(load, "x" * 5_000)[0].partition(";")[0]) < 100
+
+
+def test_damaged_archives_do_not_fill_the_screen(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Path("o.npz")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.json", "{}")
+        archive.writestr("n" * 1_000, "{}")
+    path.write_bytes(path.read_bytes().replace(b"n" * 1_000, b"m" * 1_000, 1))
+    (fault,) = faults_of(load_outcome, path)
+    assert "a whole zip archive: File name in directory" in fault
