@@ -27,8 +27,8 @@ STORE = "runs.sqlite"
 
 PROGRAM = (sys.executable, "-m", "rtsched")
 
-FIRST_S = 0.05
-"""The earliest instant; Python itself is not up before."""
+FIRST_S = 0.4
+"""The earliest instant; before, Python and NumPy are still being imported."""
 
 Rows = dict[str, list[tuple[object, ...]]]
 
