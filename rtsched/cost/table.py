@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, Pri
 
 from rtsched.cost.model import ENERGY_COMPONENTS, Costs, Energy, LayerTable
 from rtsched.cost.rows import COLUMNS, SPLIT_ENERGY, read_csv, read_rows
-from rtsched.errors import InputError
+from rtsched.errors import InputError, short
 
 __all__ = ["CostTable", "TableCost"]
 
@@ -259,7 +259,7 @@ class TableCost(BaseModel):
         table = self.table
         known = set(zip(table.model, table.layer, strict=True))
         missing = [key for key in dict.fromkeys(layers.keys) if (key.model, key.layer) not in known]
-        faults = [f"{table.source}: no row for layer {key.layer!r} of model {key.model!r}" for key in missing]
+        faults = [f"{table.source}: no row for layer {short(repr(key.layer))} of model {short(repr(key.model))}" for key in missing]
         if accelerator not in table.accelerator:
             names = ", ".join(dict.fromkeys(table.accelerator))
             faults.append(f"{table.source}: no row for accelerator {accelerator!r}; it has rows for {names}")

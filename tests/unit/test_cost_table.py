@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import once, problem_of
 from pydantic import ValidationError
 
 from rtsched.cost.model import Energy, LayerKey, LayerTable
@@ -306,3 +307,10 @@ def test_names_of_unknown_columns_stay_on_one_line(write):
     with pytest.raises(InputError) as caught:
         CostTable.from_rows(["a\nb"])
     assert caught.value.faults == (r"rows[0]: must map columns to values, got 'a\nb'",)
+
+
+def test_a_long_name_without_a_row_is_cut():
+    with pytest.raises(InputError) as caught:
+        problem_of([once("t", "m" * 500, 1, deadline_ns=9)], {"m": [[1]]})
+    assert all(len(fault) < 200 for fault in caught.value.faults)
+    assert "no row for layer 'l0' of model 'mmm" in caught.value.faults[0]
