@@ -12,7 +12,7 @@ from typing import Any
 from rtsched._csv import capped, number, shown
 from rtsched.cost.rows import EXACT, MAX_JOULE, SPLIT_ENERGY
 from rtsched.cost.table import CostTable
-from rtsched.errors import InputError
+from rtsched.errors import InputError, short
 from rtsched.workload.layer import Measured
 from rtsched.workload.model import Model
 
@@ -83,17 +83,17 @@ class Rows:
         """Whether the layer is new; else note a fault. `place` is ``file:line:column``."""
         first = self._first.setdefault(layer, place)
         if first != place:
-            self.faults.append(f"{place}: layer {shown(layer)!r} stands at {first} already")
+            self.faults.append(f"{place}: layer {short(repr(layer))} stands at {first} already")
         return first == place
 
     def add(self, cost: LayerCost, place: str) -> None:
         """Keep the costs of a layer, or note why a table cannot hold them."""
         if not 0.5 <= cost.latency_ns <= EXACT:
-            self.faults.append(f"{place}: layer {shown(cost.layer)!r} takes {cost.latency_ns:g} ns; must be 1 to 2^53 ns")
+            self.faults.append(f"{place}: layer {short(repr(cost.layer))} takes {cost.latency_ns:g} ns; must be 1 to 2^53 ns")
         elif cost.dram_bytes is not None and cost.dram_bytes > EXACT:
-            self.faults.append(f"{place}: layer {shown(cost.layer)!r} moves {cost.dram_bytes:g} bytes; must be at most 2^53")
+            self.faults.append(f"{place}: layer {short(repr(cost.layer))} moves {cost.dram_bytes:g} bytes; must be at most 2^53")
         elif any(part is not None and part > MAX_JOULE for part in (cost.energy_j, *(getattr(cost, one, None) for one in SPLIT_ENERGY))):
-            self.faults.append(f"{place}: layer {shown(cost.layer)!r} takes more than {MAX_JOULE:,.0f} J")
+            self.faults.append(f"{place}: layer {short(repr(cost.layer))} takes more than {MAX_JOULE:,.0f} J")
         else:
             self._costs.append(cost)
 
@@ -184,7 +184,8 @@ def dump_costs(table: CostTable) -> str:
     rows = table.to_rows()
     broken = [one for row in rows for one in (row["model"], row["layer"], row["accelerator"]) if "\n" in one or "\r" in one]
     if broken:
-        raise InputError([f"{table.source}: the name {shown(one)!r} has a line break, which a cost table cannot hold" for one in broken])
+        names = [short(repr(one)) for one in broken]
+        raise InputError([f"{table.source}: the name {name} has a line break, which a cost table cannot hold" for name in names])
     names = [name for name in rows[0] if name not in _OPTIONAL or any(row[name] != _OPTIONAL[name] for row in rows)]
     text = StringIO()
     writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
