@@ -83,7 +83,7 @@ def deadline_warnings(problem: Problem) -> list[str]:
 
 
 def _roots_first(problem: Problem) -> list[int]:
-    n_ancestors = np.diff(problem.ancestor_first)
-    order: list[int] = np.lexsort((np.arange(problem.n_tasks), n_ancestors)).tolist()
-    roots = [task for task in order if problem.parent_first[task] == problem.parent_first[task + 1]]
-    return roots + [task for task in order if task not in roots]
+    # Ancestors are no roots, so a root's children have as few of them as the root has.
+    has_parents = np.diff(problem.parent_first) > 0
+    order: list[int] = np.lexsort((has_parents, np.diff(problem.ancestor_first))).tolist()
+    return order

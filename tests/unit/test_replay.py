@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fuzz.seeds import ESTIMATES, LATENCIES, REQUESTS
 from program import invoke, messages
 
 import rtsched
@@ -14,27 +15,6 @@ from rtsched.policies.registry import load_policy
 from rtsched.recorded.replay import REPLAY_SETTINGS, finish_lines, load_recording, replay_policy
 from rtsched.testing import check_outcome
 from rtsched.testing.outcome import outcome_faults
-
-REQUESTS = """\
-request_id,arrival_s,model,sample_id,priority,target_lat_s,deadline_s
-r0,0.010,small,0,1,0.5,0.51
-r1,0.020,large,0,9,0.5,0.52
-r2,0.021,small,1,3,0.01,0.031
-"""
-LATENCIES = """\
-model,sample_id,layer,latency_s,sparsity
-small,0,0,0.010,0.5
-small,0,1,0.0100000004,0.5
-small,1,0,0.030,0.1
-small,1,1,0.0300000006,0.1
-large,0,0,0.2,
-"""
-ESTIMATES = """\
-model,layer,avg_lat_per_model_s,avg_lat_per_pattern_s,avg_sparsity
-small,0,0.040,0.020,0.25
-small,1,0.050,0.020,
-large,0,0.1,,0.5
-"""
 
 
 @pytest.fixture
