@@ -8,7 +8,18 @@ import sys
 from itertools import permutations
 
 import numpy as np
-from analytic.test_closed_forms import SERVICE_NS, erlang_c, exponential, graham, in_batches, one_machine, pollaczek_khinchine, queue_run
+from analytic.test_closed_forms import (
+    SERVICE_NS,
+    erlang_c,
+    exponential,
+    graham,
+    in_batches,
+    moore_hodgson,
+    one_machine,
+    pollaczek_khinchine,
+    queue_run,
+    worst_lateness,
+)
 from hypothesis import HealthCheck, given, settings
 from reference.compare import assert_equal_runs, run_reference
 from scipy import stats
@@ -52,26 +63,13 @@ def schedules(n):
     for _ in range(n):
         jobs = [(draw.randint(1, 60), draw.randint(1, 200)) for _ in range(draw.randint(1, 7))]
         done = rtsched.run(one_machine(jobs), "edf").jobs
-        n_equal += (done["finish_ns"] - done["deadline_ns"]).max() == min(_worst(order) for order in permutations(jobs))
-        n_met += (done["status"] == STATUSES.index("met")).sum() <= _moore_hodgson(jobs)
+        n_equal += (done["finish_ns"] - done["deadline_ns"]).max() == min(worst_lateness(order) for order in permutations(jobs))
+        n_met += (done["status"] == STATUSES.index("met")).sum() <= moore_hodgson(jobs)
     yield f"- EDF's maximum lateness is the smallest of all orders in {n_equal:,} of {n:,} random sets of up to 7 jobs."
     yield f"- EDF meets no more deadlines than Moore and Hodgson's optimum in {n_met:,} of them."
     more, shorter = graham(machines=4), graham(times=(2, 1, 1, 1, 3, 3, 3, 3, 8))
     yield f"- Graham's list takes {graham()} on three machines, {more} on four, {shorter} with shorter jobs,"
     yield f"  {graham(followers=(7, 8))} with fewer constraints (1969: 12, 15, 13, 16)."
-
-
-def _worst(order):
-    return max(end - deadline for end, (_, deadline) in zip(np.cumsum([time for time, _ in order]), order, strict=True))
-
-
-def _moore_hodgson(jobs):
-    kept = []
-    for time, deadline in sorted(jobs, key=lambda job: job[1]):
-        kept.append(time)
-        if sum(kept) > deadline:
-            kept.remove(max(kept))
-    return len(kept)
 
 
 def twins(n):
