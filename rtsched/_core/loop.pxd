@@ -64,8 +64,5 @@ cdef class Engine:
     cdef int choose_subnet(self, int slot) except -1 nogil
     cdef int complete(self, int place) except -1 nogil
     cdef int end_job(self, int slot, int status, int64_t finish_ns) except -1 nogil
-    cdef int release_children(self, int task, int64_t frame, int64_t source_ns) except -1 nogil
-    cdef int suppress_children(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil
-    cdef int suppress(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil
     cdef int end_window(self) except -1 nogil
     cdef int cut(self) except -1 nogil

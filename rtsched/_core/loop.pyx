@@ -4,9 +4,8 @@ from cython cimport final
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
 
-from rtsched._core cimport assign, draws, execute, heap, memory, rates, record, releases, state
+from rtsched._core cimport assign, cascade, draws, execute, heap, memory, rates, record, releases, state
 from rtsched._core.bridges cimport bridge_dropper, bridge_mapper, bridge_regulator, bridge_selector, bridge_tuner
 from rtsched._core.releases cimport Release
 from rtsched._core.roles cimport FORM_ASSIGN, FORM_KEY, NOTE_DISPATCH, NOTE_JOB_END, NOTE_LAYER_END, NOTE_RELEASE, Dispatch
@@ -17,7 +16,6 @@ from rtsched._core.types cimport (
     STATUS_DROPPED,
     STATUS_LATE,
     STATUS_MET,
-    STATUS_SUPPRESSED,
     STATUS_UNFINISHED,
     Job,
     Running,
@@ -390,9 +388,9 @@ cdef class Engine:
         record.add_job(&self.record, job, status, finish_ns)
         state.unqueue(&self.s, slot)
         if is_done:
-            self.release_children(task, job.frame, job.source_ns)
+            cascade.release_children(&self.releases, &self.s, task, job.frame, job.source_ns)
         else:
-            self.suppress_children(task, job.frame, job.deadline_ns, finish_ns)
+            cascade.suppress_children(&self.releases, &self.s, &self.record, task, job.frame, job.deadline_ns, finish_ns)
         if status != STATUS_UNFINISHED:
             if self.mapper.notes & NOTE_JOB_END:
                 self.mapper.on_job_end(&self.s, slot, status)
@@ -402,34 +400,6 @@ cdef class Engine:
         if status != STATUS_UNFINISHED and is_head and self.s.t.task_in_order[task] and self.s.queue_head[task] >= 0:
             self.make_ready(self.s.queue_head[task])
         return 0
-
-    cdef int release_children(self, int task, int64_t frame, int64_t source_ns) except -1 nogil:
-        cdef int i, child
-        for i in range(self.s.t.child_first[task], self.s.t.child_first[task + 1]):
-            child = self.s.t.child_task[i]
-            if releases.exists(&self.releases, child, frame) and releases.report(&self.releases, child, frame, False):
-                releases.schedule_child(&self.releases, child, frame, self.s.now_ns, source_ns)
-        return 0
-
-    cdef int suppress_children(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil:
-        cdef int i, child
-        for i in range(self.s.t.child_first[task], self.s.t.child_first[task + 1]):
-            child = self.s.t.child_task[i]
-            if releases.exists(&self.releases, child, frame) and releases.report(&self.releases, child, frame, True):
-                self.suppress(child, frame, deadline_ns, finish_ns)
-        return 0
-
-    cdef int suppress(self, int task, int64_t frame, int64_t deadline_ns, int64_t finish_ns) except -1 nogil:
-        # A child that exists but will never run, and its own children.
-        cdef Job job
-        memset(&job, 0, sizeof(Job))
-        job.task, job.frame, job.deadline_ns = task, frame, deadline_ns
-        job.release_ns = job.start_ns = job.subnet = -1
-        job.priority = draws.priority_of(&self.s.t, self.s.seed, task, frame)
-        job.uid = self.s.next_uid
-        self.s.next_uid += 1
-        record.add_job(&self.record, &job, STATUS_SUPPRESSED, finish_ns)
-        return self.suppress_children(task, frame, deadline_ns, finish_ns)
 
     cdef int end_window(self) except -1 nogil:
         self.record.window.end_ns = self.s.now_ns
