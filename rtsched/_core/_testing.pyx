@@ -45,6 +45,11 @@ cdef class RankedHandles:
     def pop(self):
         return heap.pop(&self.h).handle
 
+    def replace(self, int64_t key, int64_t second, int task, int64_t frame, int handle):
+        if handle >= self.h.n_handles:
+            heap.grow(&self.h, handle)
+        return heap.replace(&self.h, Entry(key, second, frame, task, handle)).handle
+
     def remove(self, int handle):
         heap.remove(&self.h, handle)
 

@@ -2,9 +2,8 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
-from rtsched._core cimport heap
 from rtsched._core.roles cimport DispatchList, NativeMapper, add_dispatch
-from rtsched._core.state cimport State
+from rtsched._core.state cimport State, first_ranked
 from rtsched._core.types cimport NEVER_NS, lowest_bit
 
 
@@ -21,7 +20,7 @@ cdef int init(Greedy *g, const State *s) except -1 nogil
 cdef void release(Greedy *g) noexcept nogil
 # Append dispatches: repeat { the best pair with a score above -inf that fits } until none is left, or once if rescored.
 cdef int by_score(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatches) except -1 nogil
-# The same for static keys, from s.ranked; what is dispatched has left it.
+# The same for static keys; what is dispatched is ranked no more.
 cdef int by_key(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatches) except -1 nogil
 # Rank the jobs that were put aside.
 cdef int rank_again(Greedy *g, State *s) except -1 nogil
@@ -50,11 +49,13 @@ cdef inline int fastest_idle(const State *s, const uint64_t *idle, int layer, in
 
 cdef inline int next_by_key(Greedy *g, State *s, int *accelerator) except -2 nogil:
     # The same for one job at a time, where every dispatch is one layer on one tile and is carried out at once: the slot of the next
-    # job, which has left s.ranked; -1 when no other can begin. `rank_again` has to follow.
+    # job, which is ranked no more; -1 when no other can begin. `rank_again` has to follow.
     cdef int64_t time_ns
     cdef int slot
-    while s.ranked.n > 0 and s.n_idle > 0:
-        slot = heap.pop(&s.ranked).handle
+    while s.n_idle > 0:
+        slot = first_ranked(s)
+        if slot < 0:
+            return -1
         accelerator[0] = fastest_idle(s, s.idle, s.jobs[slot].layer, &time_ns)
         if accelerator[0] >= 0:
             return slot

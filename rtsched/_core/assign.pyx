@@ -5,10 +5,8 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
-from rtsched._core cimport heap
-from rtsched._core.heap cimport Entry
 from rtsched._core.roles cimport DispatchList, NativeMapper, add_dispatch
-from rtsched._core.state cimport State, is_earlier, latency_ns, rank
+from rtsched._core.state cimport State, first_ranked, is_earlier, latency_ns, rank
 from rtsched._core.types cimport Job, lowest_bit
 
 from rtsched._core.roles import ContractError
@@ -121,17 +119,18 @@ cdef bint any_idle(const Greedy *g, const State *s) noexcept nogil:
 
 cdef int by_key(Greedy *g, State *s, NativeMapper mapper, DispatchList *dispatches) except -1 nogil:
     cdef int first = dispatches.n
-    cdef Entry entry
+    cdef int slot
     cdef Pair pair
     memcpy(g.idle, s.idle, s.n_idle_words * sizeof(uint64_t))
-    while s.ranked.n > 0 and any_idle(g, s):
-        entry = s.ranked.entries[0]
-        fastest(g, s, mapper, entry.handle, &pair)
-        heap.pop(&s.ranked)
+    while any_idle(g, s):
+        slot = first_ranked(s)
+        if slot < 0:
+            break
+        fastest(g, s, mapper, slot, &pair)
         if pair.accelerator < 0:
-            add_dispatch(&g.aside, entry.handle, 0, 0, 0)
+            add_dispatch(&g.aside, slot, 0, 0, 0)
             continue
-        commit(g, s, mapper, entry.handle, &pair, dispatches)
+        commit(g, s, mapper, slot, &pair, dispatches)
         if mapper.is_rescored:
             break
     forget(g, dispatches, first)

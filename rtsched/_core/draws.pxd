@@ -47,4 +47,13 @@ cdef double time_factor(const Tables *t, uint64_t seed, int task, int64_t frame,
 cdef int recorded_at(const Tables *t, int task, int64_t frame) noexcept nogil
 cdef int priority_of(const Tables *t, uint64_t seed, int task, int64_t frame) noexcept nogil
 cdef int first_layer(const Tables *t, uint64_t seed, int task, int64_t frame, int subnet) noexcept nogil
-cdef int next_layer(const Tables *t, uint64_t seed, int task, int64_t frame, int subnet, int layer) noexcept nogil
+# The layer of a job's path after the last one of a block; -1 at its end.
+cdef int layer_after(const Tables *t, uint64_t seed, int task, int64_t frame, int subnet, int block) noexcept nogil
+
+
+cdef inline int next_layer(const Tables *t, uint64_t seed, int task, int64_t frame, int subnet, int layer) noexcept nogil:
+    # The layer of the job's path after `layer`; -1 at its end.
+    cdef int block = t.layer_block[layer]
+    if layer + 1 < t.block_first_layer[block + 1]:
+        return layer + 1
+    return layer_after(t, seed, task, frame, subnet, block)

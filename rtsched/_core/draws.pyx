@@ -73,11 +73,7 @@ cdef int first_layer(const Tables *t, uint64_t seed, int task, int64_t frame, in
     return first_executed(t, seed, task, frame, t.subnet_first_block[subnet], t.subnet_first_block[subnet + 1])
 
 
-cdef int next_layer(const Tables *t, uint64_t seed, int task, int64_t frame, int subnet, int layer) noexcept nogil:
-    # The layer of the job's path after `layer`; -1 at its end.
-    cdef int block = t.layer_block[layer]
-    if layer + 1 < t.block_first_layer[block + 1]:
-        return layer + 1
+cdef int layer_after(const Tables *t, uint64_t seed, int task, int64_t frame, int subnet, int block) noexcept nogil:
     if t.block_exit[block] > 0.0 and uniform(seed, task, frame, DRAW_EXIT, t.block_draw[block]) < t.block_exit[block]:
         return -1
     return first_executed(t, seed, task, frame, block + 1, t.subnet_first_block[subnet + 1])

@@ -107,11 +107,12 @@ cdef void charge(
 cdef void start_layer(State *s, Record *record, int slot, int accelerator, uint64_t tiles, int n_tiles, int block_end) noexcept nogil:
     cdef Job *job = &s.jobs[slot]
     cdef const CostRow *cost = cost_of(s, job.layer, accelerator, n_tiles)
-    cdef int place = s.t.option_first[accelerator] + lowest_bit(tiles)
+    cdef int first = s.t.option_first[accelerator]
+    cdef int place = first + lowest_bit(tiles)
     cdef Running *r = &s.memory.running[place]
     cdef Actual actual = actual_of(s, job)
     cdef int64_t extra_ns = 0
-    cdef int i
+    cdef uint64_t left = tiles
     r.t_ns, r.estimate_ns, r.switch_bytes = actual_ns(s, cost, accelerator, &actual), cost.t_iso_ns, 0
     r.demand_bytes_per_ns, r.l2_demand_bytes_per_ns = cost.demand_bytes_per_ns, cost.l2_demand_bytes_per_ns
     if s.t.has_switch:
@@ -141,7 +142,7 @@ cdef void start_layer(State *s, Record *record, int slot, int accelerator, uint6
         job.preemptions += s.now_ns > job.last_end_ns
         record.task_migrations[job.task] += job.accelerator != accelerator
     job.accelerator, job.tiles, job.n_tiles, job.is_resident = accelerator, tiles, n_tiles, True
-    for i in range(s.t.accelerator_tiles[accelerator]):
-        if tiles >> i & 1:
-            s.tile_job[s.t.option_first[accelerator] + i] = slot
-            s.tile_uid[s.t.option_first[accelerator] + i] = job.uid
+    while left:
+        place = first + lowest_bit(left)
+        left &= left - 1
+        s.tile_job[place], s.tile_uid[place] = slot, job.uid

@@ -94,6 +94,15 @@ cdef inline Entry pop(Heap *h) noexcept nogil:
     return top
 
 
+cdef inline Entry replace(Heap *h, Entry entry) noexcept nogil:
+    # A pop and a push in one; the heap must not be empty, and have room for the handle if it is indexed.
+    cdef Entry top = h.entries[0]
+    if h.is_indexed:
+        h.place[top.handle] = -1
+    sink(h, 0, entry)
+    return top
+
+
 cdef inline bint holds(const Heap *h, int32_t handle) noexcept nogil:
     return handle < h.n_handles and h.place[handle] >= 0
 

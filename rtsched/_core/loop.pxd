@@ -32,6 +32,7 @@ cdef class Engine:
     cdef double *parameters
     cdef int n_parameters
     cdef int64_t next_window_ns
+    cdef bint is_one_by_one  # static keys, and each dispatch is one layer on one tile
     cdef int next_place  # that finishes first; -1 for none
     cdef bint is_alone  # no other place finishes then
     cdef bint has_changed  # the running set, since the last sharing
@@ -61,6 +62,7 @@ cdef class Engine:
     cdef int make_ready(self, int slot) except -1 nogil
     cdef void remove_ready(self, int slot) noexcept nogil
     cdef int dispatch(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil
+    cdef int begin(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil
     cdef int choose_subnet(self, int slot) except -1 nogil
     cdef int complete(self, int place) except -1 nogil
     cdef int end_job(self, int slot, int status, int64_t finish_ns) except -1 nogil

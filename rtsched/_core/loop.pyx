@@ -5,7 +5,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from rtsched._core cimport assign, cascade, draws, execute, heap, memory, rates, record, releases, state
+from rtsched._core cimport assign, cascade, draws, execute, memory, rates, record, releases, state
 from rtsched._core.bridges cimport bridge_dropper, bridge_mapper, bridge_regulator, bridge_selector, bridge_tuner
 from rtsched._core.releases cimport Release
 from rtsched._core.roles cimport FORM_ASSIGN, FORM_KEY, NOTE_DISPATCH, NOTE_JOB_END, NOTE_LAYER_END, NOTE_RELEASE, Dispatch
@@ -56,6 +56,9 @@ cdef class Engine:
         assign.init(&self.greedy, &self.s)
         self.mapper = bridge_mapper(mapper, &self.s, self, problem)
         self.s.keeps_new_rows = self.mapper.keeps_rows
+        self.is_one_by_one = self.mapper.form == FORM_KEY and not (
+            self.mapper.has_tiles or self.mapper.has_block or self.mapper.is_rescored
+        )
         tiles = self.mapper.estimate_tiles
         if tiles < 1:
             raise ContractError(f"{mapper!r}: estimate_tiles must be at least 1, got {tiles}")
@@ -204,7 +207,7 @@ cdef class Engine:
         if self.dropper is not None and self.s.n_ready > 0:
             self.drop_jobs()
         if self.s.n_ready > 0 and self.s.n_idle > 0:
-            self.map_jobs()
+            self.map_by_key() if self.is_one_by_one else self.map_jobs()
         if self.has_changed or self.is_window_end:
             if self.regulator is not None and self.s.memory.n_running > 0:
                 self.regulate()
@@ -230,8 +233,6 @@ cdef class Engine:
     cdef int map_jobs(self) except -1 nogil:
         cdef int i
         cdef Dispatch *d
-        if self.mapper.form == FORM_KEY and not (self.mapper.has_tiles or self.mapper.has_block or self.mapper.is_rescored):
-            return self.map_by_key()
         while True:
             self.dispatches.n = 0
             if self.mapper.form == FORM_ASSIGN:
@@ -254,7 +255,10 @@ cdef class Engine:
             slot = assign.next_by_key(&self.greedy, &self.s, &accelerator)
             if slot < 0:
                 return assign.rank_again(&self.greedy, &self.s) if self.greedy.aside.n > 0 else 0
-            self.dispatch(slot, accelerator, 1, 1)
+            if self.s.jobs[slot].subnet < 0:
+                self.dispatch(slot, accelerator, 1, 1)
+            else:  # nothing that could be wrong
+                self.begin(slot, accelerator, 1, 1)
 
     cdef int regulate(self) except -1 nogil:
         cdef int i, place
@@ -312,11 +316,10 @@ cdef class Engine:
 
     cdef void remove_ready(self, int slot) noexcept nogil:
         state.remove_ready(&self.s, slot)
-        heap.remove(&self.s.ranked, slot)
+        state.unrank(&self.s, slot)
 
     cdef int dispatch(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
         cdef Job *job = &self.s.jobs[slot]
-        cdef uint64_t tiles
         if (
             job.ready_row < 0 or accelerator < 0 or accelerator >= self.s.t.n_accelerators or n_tiles < 1 or n_layers < 1
             or n_tiles > self.s.n_free[accelerator]
@@ -326,7 +329,13 @@ cdef class Engine:
             self.choose_subnet(slot)
         if cost_of(&self.s, job.layer, accelerator, n_tiles).t_iso_ns == 0:
             return assign.refuse(&self.s, slot, accelerator, n_tiles, n_layers)
-        self.remove_ready(slot)
+        return self.begin(slot, accelerator, n_tiles, n_layers)
+
+    cdef int begin(self, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
+        # A ready job that is not ranked, tiles that are free, and a layer that can run there.
+        cdef Job *job = &self.s.jobs[slot]
+        cdef uint64_t tiles
+        state.remove_ready(&self.s, slot)
         tiles = execute.pick_tiles(&self.s, job, accelerator, n_tiles)
         state.take_tiles(&self.s, accelerator, tiles, n_tiles)
         self.has_changed = True

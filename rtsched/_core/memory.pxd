@@ -34,15 +34,13 @@ cdef int list_running(const Memory *m, int *places) noexcept nogil
 
 
 cdef inline int drop(int *places, int n, int place) noexcept nogil:
-    # Take a place that is there out of a list; return its new length.
-    cdef int i = 0
-    while places[i] != place:
-        i += 1
-    n -= 1
-    while i < n:
-        places[i] = places[i + 1]
-        i += 1
-    return n
+    # Take a place that is there out of a list; return its new length. No branch depends on where it stands: that is never foreseen.
+    cdef int i
+    cdef int is_behind = 0
+    for i in range(n - 1):
+        is_behind |= places[i] == place
+        places[i] = places[i + is_behind]
+    return n - 1
 
 
 cdef inline int insert_by_ask(const Running *running, int *places, int n, int place) noexcept nogil:
@@ -102,15 +100,19 @@ cdef inline void leave(Memory *m, int place) noexcept nogil:
 
 cdef inline int first_to_finish(const Memory *m, bint *is_alone) noexcept nogil:
     # The place that finishes first, the smallest at equal times; -1 when none does. `is_alone`: no other finishes then.
+    # Two passes without a branch that depends on the times, which is never foreseen.
     cdef const int64_t *finish_ns = m.finish_ns
-    cdef int place
-    cdef int best = -1
-    cdef int n_best = 0
-    cdef int64_t best_ns = NEVER_NS
+    cdef int place, is_first
+    cdef int first = -1
+    cdef int n_first = 0
+    cdef int64_t first_ns = NEVER_NS
     for place in range(m.t.n_places):
-        if finish_ns[place] < best_ns:
-            best, best_ns, n_best = place, finish_ns[place], 1
-        elif finish_ns[place] == best_ns:
-            n_best += 1
-    is_alone[0] = n_best <= 1
-    return best
+        first_ns = finish_ns[place] if finish_ns[place] < first_ns else first_ns
+    if first_ns == NEVER_NS:
+        return -1
+    for place in range(m.t.n_places - 1, -1, -1):
+        is_first = finish_ns[place] == first_ns
+        n_first += is_first
+        first = place if is_first else first
+    is_alone[0] = n_first == 1
+    return first

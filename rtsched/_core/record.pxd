@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from rtsched._core.roles cimport WindowSums
 from rtsched._core.state cimport State
-from rtsched._core.types cimport Job, JobRecord, LayerRecord, Running
+from rtsched._core.types cimport Job, JobRecord, LayerRecord, Running, lowest_bit
 
 
 cdef enum:
@@ -52,7 +52,5 @@ cdef inline void add_busy(Record *r, const State *s, const Running *layer, int64
     cdef int first = s.t.option_first[layer.accelerator]
     cdef uint64_t tiles = layer.tiles
     while tiles:
-        if tiles & 1:
-            r.busy_ns[first] += until_ns - layer.start_ns
-        tiles >>= 1
-        first += 1
+        r.busy_ns[first + lowest_bit(tiles)] += until_ns - layer.start_ns
+        tiles &= tiles - 1

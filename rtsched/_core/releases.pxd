@@ -7,7 +7,7 @@ children of jobs that have just ended. So it grows with the tasks and with close
 from libc.stdint cimport int64_t, uint64_t
 
 from rtsched._core.heap cimport Heap
-from rtsched._core.types cimport Tables
+from rtsched._core.types cimport NEVER_NS, Tables
 
 
 cdef struct Join:
@@ -42,8 +42,6 @@ cdef struct Releases:
 # With the first release of every root.
 cdef int init(Releases *r, const Tables *t, uint64_t seed) except -1
 cdef void release(Releases *r) noexcept nogil
-# The time of the next release; NEVER_NS for none.
-cdef int64_t next_ns(const Releases *r) noexcept nogil
 # The next release; there must be one. Schedules the following frame of a periodic, Poisson or recorded task.
 cdef int pop(Releases *r, Release *next) except -1 nogil
 # One more job of a closed loop.
@@ -53,3 +51,8 @@ cdef bint exists(const Releases *r, int child, int64_t frame) noexcept nogil
 # One parent's job has ended or failed: whether that releases or suppresses the child's, which exists. Each parent reports once.
 cdef bint report(Releases *r, int child, int64_t frame, bint has_failed) except -1 nogil
 cdef int schedule_child(Releases *r, int child, int64_t frame, int64_t now_ns, int64_t source_ns) except -1 nogil
+
+
+cdef inline int64_t next_ns(const Releases *r) noexcept nogil:
+    # The time of the next release; NEVER_NS for none.
+    return r.heap.entries[0].key if r.heap.n > 0 else NEVER_NS

@@ -6,7 +6,7 @@ from libc.string cimport memset
 
 from rtsched._core cimport draws, heap
 from rtsched._core.heap cimport Entry
-from rtsched._core.types cimport ARRIVAL_CHILD, ARRIVAL_CLOSED, ARRIVAL_PERIODIC, ARRIVAL_POISSON, NEVER_NS, Tables
+from rtsched._core.types cimport ARRIVAL_CHILD, ARRIVAL_CLOSED, ARRIVAL_PERIODIC, ARRIVAL_POISSON, Tables
 
 
 cdef int init(Releases *r, const Tables *t, uint64_t seed) except -1:
@@ -42,10 +42,6 @@ cdef void release(Releases *r) noexcept nogil:
 cdef int no_memory(int n) except -1 nogil:
     with gil:
         raise MemoryError(f"no memory for {n} jobs that wait for their parents")
-
-
-cdef int64_t next_ns(const Releases *r) noexcept nogil:
-    return r.heap.entries[0].key if r.heap.n > 0 else NEVER_NS
 
 
 cdef int push(Releases *r, int task, int64_t frame, int64_t time_ns) except -1 nogil:

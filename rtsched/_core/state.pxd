@@ -9,7 +9,7 @@ from libc.math cimport NAN
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from rtsched._core.draws cimport recorded_at
-from rtsched._core.heap cimport Entry, Heap, push
+from rtsched._core.heap cimport Entry, Heap, before, grow, pop, push, remove, replace
 from rtsched._core.memory cimport Memory
 from rtsched._core.types cimport CostRow, Job, Running, Tables
 
@@ -40,7 +40,9 @@ cdef struct State:
     int *new_rows  # of `ready` that hold another job than when the mapper was asked last, in no order, some twice; if it wants them
     int n_new_rows  # more than n_slots: all of them
     bint keeps_new_rows
-    Heap ranked  # between decisions the ready jobs by key, when the mapper gives keys
+    Heap ranked  # between decisions the ready jobs by key, when the mapper gives keys; without the newcomer
+    Entry newcomer  # the job that was ranked last: it mostly goes on at once, and then never enters the heap
+    bint has_newcomer
     int *queue_head  # [task]: slot of its earliest job in flight, -1 for none
     int *queue_tail
     int *n_unstarted  # [task]: its jobs in flight that no layer of has started
@@ -145,9 +147,33 @@ cdef inline void append_ready(State *s, int slot) noexcept nogil:
 
 
 cdef inline int rank(State *s, int slot) except -1 nogil:
-    # Enter a ready job into `ranked` by its key.
+    # Rank a ready job by its key.
     cdef const Job *job = &s.jobs[slot]
-    return push(&s.ranked, Entry(job.key, job.release_ns, job.frame, job.task, slot))
+    if s.has_newcomer:
+        push(&s.ranked, s.newcomer)
+    if slot >= s.ranked.n_handles:
+        grow(&s.ranked, slot)
+    s.newcomer = Entry(job.key, job.release_ns, job.frame, job.task, slot)
+    s.has_newcomer = True
+    return 0
+
+
+cdef inline void unrank(State *s, int slot) noexcept nogil:
+    # Does nothing when it is not ranked.
+    if s.has_newcomer and s.newcomer.handle == slot:
+        s.has_newcomer = False
+    else:
+        remove(&s.ranked, slot)
+
+
+cdef inline int first_ranked(State *s) noexcept nogil:
+    # The slot of the first in rank, which is ranked no more; -1 when none is.
+    if not s.has_newcomer:
+        return pop(&s.ranked).handle if s.ranked.n > 0 else -1
+    s.has_newcomer = False
+    if s.ranked.n == 0 or before(&s.newcomer, &s.ranked.entries[0]):
+        return s.newcomer.handle
+    return replace(&s.ranked, s.newcomer).handle
 
 
 cdef inline void remove_ready(State *s, int slot) noexcept nogil:

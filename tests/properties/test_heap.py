@@ -25,6 +25,15 @@ class HeapMachine(RuleBasedStateMachine):
         assert self.model[handle] == min(self.model.values())
         del self.model[handle]
 
+    @precondition(lambda self: self.model)
+    @rule(key=small, second=small, task=st.integers(0, 2), handle=st.integers(0, 300))
+    def replace(self, key, second, task, handle):
+        if handle not in self.model:
+            least = min(self.model.values())
+            first = self.heap.replace(key, second, task, handle, handle)
+            assert self.model.pop(first) == least
+            self.model[handle] = (key, second, task, handle)
+
     @rule(handle=st.integers(0, 300))
     def remove(self, handle):
         self.heap.remove(handle)
