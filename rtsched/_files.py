@@ -1,12 +1,19 @@
-"""Opening what users name: regular files only, so that nothing waits for a pipe or reads a device that never ends."""
+"""Opening what users name: regular files only, so that nothing waits for a pipe or reads a device that never ends.
+
+What a file names must lie below that file's own folder: who runs somebody else's scenario does not want it to read their files.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["open_regular"]
+__all__ = ["ALLOW_OUTSIDE", "open_regular", "outside_fault"]
+
+ALLOW_OUTSIDE = "RTSCHED_ALLOW_OUTSIDE"
+"""The environment variable that, set to 1, lets files name files anywhere."""
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
@@ -32,6 +39,26 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         file.close()
         raise OSError(None, "must be a regular file")
     return file
+
+
+def outside_fault(folder: str | os.PathLike[str], named: str) -> str | None:
+    """Say that a file which another one names is not below that one's folder; None where it is, or where that is allowed.
+
+    Parameters
+    ----------
+    folder : str or path
+        Of the file that names it.
+    named : str
+        As it stands there. Links are followed: one that leads out is outside.
+    """
+    if os.environ.get(ALLOW_OUTSIDE) == "1":
+        return None
+    try:
+        if Path(os.path.realpath(Path(folder, named))).is_relative_to(os.path.realpath(folder)):
+            return None
+    except (OSError, ValueError):  # a null character; whoever opens it says so
+        return None
+    return f"is not below the folder of the file that names it; {ALLOW_OUTSIDE}=1 in the environment allows it"
 
 
 def _unblocked(path: str, flags: int) -> int:

@@ -41,7 +41,7 @@ def read_document(path: str | os.PathLike[str], model: type[ModelT], *, context:
     path : str or path
     model : subclass of pydantic.BaseModel
     context : mapping, optional
-        Added to the validation context, which holds the file's folder as ``base``.
+        Added to the validation context, which holds the file's folder as ``base`` and ``is_confined`` as True.
 
     Returns
     -------
@@ -160,7 +160,8 @@ class Document:
         model : subclass of pydantic.BaseModel
             Its lists are tuples. Types are strict: a quoted number is text, an integer may stand for a float.
         context : mapping, optional
-            Added to the validation context, which holds `folder` as ``base``.
+            Added to the validation context, which holds `folder` as ``base`` and ``is_confined`` as True: files that the document
+            names must lie below it.
 
         Returns
         -------
@@ -175,7 +176,7 @@ class Document:
             self.fault((), f"must be a mapping of keys to values, got {self._root}")
             self.raise_faults()
         try:
-            result = model.model_validate(self.value, strict=True, context={"base": self.folder, **(context or {})})
+            result = model.model_validate(self.value, strict=True, context={"base": self.folder, "is_confined": True, **(context or {})})
         except ValidationError as error:
             self._note_all(error, model)
             self.raise_faults()

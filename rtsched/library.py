@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from rtsched._files import outside_fault
 from rtsched.documents import Document, hint, path_text
 from rtsched.errors import Fault, FaultsError, InputError, short
 from rtsched.platform.platform import Platform
@@ -85,7 +87,8 @@ def load_scenario(ref: Reference | Scenario) -> Scenario:
     document = _document(ref, "scenario", _built_in("rtsched.workload", "scenarios"))
     # Names are resolved before the document is validated, so that the faults of both are reported together.
     named = _named_models(document.value)
-    found = _load_models(named, document.folder, lambda index, fault: document.fault(("tasks", index, "model"), fault))
+    load = partial(load_model, base=document.folder, is_confined=True)
+    found = _load_models(named, load, lambda index, fault: document.fault(("tasks", index, "model"), fault))
     platform = _platform_of(document)
     scenario = document.validate(Scenario)
     return _with_models(scenario, found).model_copy(update={"platform": platform})
@@ -127,7 +130,7 @@ def resolve_models(scenario: Scenario, base: Reference | None = None) -> Scenari
     """
     faults: list[Fault] = []
     named = {index: task.model for index, task in enumerate(scenario.tasks) if isinstance(task.model, str)}
-    found = _load_models(named, base, lambda index, fault: faults.append((("tasks", index, "model"), fault)))
+    found = _load_models(named, partial(load_model, base=base), lambda index, fault: faults.append((("tasks", index, "model"), fault)))
     if faults:
         raise FaultsError(*faults)
     return _with_models(scenario, found)
@@ -150,7 +153,7 @@ def load_platform(ref: Reference | Platform) -> Platform:
     return _document(ref, "platform", _built_in("rtsched.platform", "presets")).validate(Platform)
 
 
-def load_model(ref: Reference | Model, base: Reference | None = None) -> Model:
+def load_model(ref: Reference | Model, base: Reference | None = None, *, is_confined: bool = False) -> Model:
     """Load a model.
 
     Parameters
@@ -158,6 +161,8 @@ def load_model(ref: Reference | Model, base: Reference | None = None) -> Model:
     ref : str, path or Model
     base : path, optional
         Where relative paths start. Default: the current folder.
+    is_confined : bool
+        Whether a file must lie below `base`, because another file names it.
 
     Raises
     ------
@@ -166,7 +171,7 @@ def load_model(ref: Reference | Model, base: Reference | None = None) -> Model:
     """
     if isinstance(ref, Model):
         return ref
-    path = locate(ref, (*YAML, ".onnx"), base)
+    path = locate(ref, (*YAML, ".onnx"), base, is_confined=is_confined)
     if path is None:
         return zoo.load(_known("model", os.fspath(ref), {name: name for name in zoo.names()}))
     if path.suffix.lower() == ".onnx":
@@ -196,7 +201,7 @@ def _known(noun: str, name: str, known: Mapping[str, Any]) -> Any:
     return known[name]
 
 
-def locate(ref: Reference, suffixes: Iterable[str], base: Reference | None = None) -> Path | None:
+def locate(ref: Reference, suffixes: Iterable[str], base: Reference | None = None, *, is_confined: bool = False) -> Path | None:
     """Find the file that a reference means, which need not exist; None when it is a name.
 
     Parameters
@@ -206,11 +211,13 @@ def locate(ref: Reference, suffixes: Iterable[str], base: Reference | None = Non
         What the files may end in, in small letters.
     base : path, optional
         Where relative paths start. Default: the current folder.
+    is_confined : bool
+        Whether a file must lie below `base`, because another file names it.
 
     Raises
     ------
     rtsched.errors.InputError
-        It ends in something else, or is in no installed package.
+        It ends in something else, is in no installed package, or lies where it must not.
     """
     text = os.fspath(ref)
     is_packaged = isinstance(ref, str) and text.startswith(PACKAGE)
@@ -221,7 +228,11 @@ def locate(ref: Reference, suffixes: Iterable[str], base: Reference | None = Non
         return None
     if path.suffix.lower() not in suffixes:
         raise InputError(f"{text}: must be a file that ends in {' or '.join(suffixes)}")
-    return _packaged(text) if is_packaged else path
+    if is_packaged:
+        return _packaged(text)
+    if is_confined and (fault := outside_fault(base or "", text)):
+        raise InputError(f"{short(text)}: {fault}")
+    return path
 
 
 def folder_of(ref: Reference | Scenario | Platform) -> Path:
@@ -270,14 +281,14 @@ def _named_models(content: Any) -> dict[int, str]:
     return {index: task["model"] for index, task in rows if isinstance(task, dict) and isinstance(task.get("model"), str)}
 
 
-def _load_models(named: Mapping[int, str], base: Reference | None, report: Callable[[int, str], None]) -> dict[str, Model]:
+def _load_models(named: Mapping[int, str], load: Callable[[str], Model], report: Callable[[int, str], None]) -> dict[str, Model]:
     """The models by reference; those that cannot be loaded are reported with the index of their task."""
     found: dict[str, Model] = {}
     for index, ref in named.items():
         if not ref or ref in found:
             continue  # the empty name is refused with the document
         try:
-            found[ref] = load_model(ref, base)
+            found[ref] = load(ref)
         except InputError as error:
             for fault in error.faults:
                 report(index, fault)
@@ -295,13 +306,13 @@ def _platform_of(document: Document) -> str | None:
     if not isinstance(ref, str) or not ref:
         return None
     try:
-        return platform_reference(ref, document.folder)
+        return platform_reference(ref, document.folder, is_confined=True)
     except InputError as error:
         document.fault(("platform",), str(error))
         return None
 
 
-def platform_reference(ref: str, base: Reference) -> str:
+def platform_reference(ref: str, base: Reference, *, is_confined: bool = False) -> str:
     """Turn the platform that a scenario names into a reference that does not depend on the scenario's folder.
 
     Parameters
@@ -310,13 +321,15 @@ def platform_reference(ref: str, base: Reference) -> str:
         A built-in name, a file or ``package:...``.
     base : path
         Where a relative path starts.
+    is_confined : bool
+        Whether a file must lie below `base`.
 
     Raises
     ------
     rtsched.errors.InputError
-        There is no such platform.
+        There is no such platform, or it lies where it must not.
     """
-    path = locate(ref, YAML, base)
+    path = locate(ref, YAML, base, is_confined=is_confined)
     if path is None:
         _known("platform", ref, _built_in("rtsched.platform", "presets"))
     elif not _is_file(path):

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, PrivateAttr, ValidationInfo, WithJsonSchema, model_validator
 
+from rtsched._files import outside_fault
 from rtsched.cost.model import ENERGY_COMPONENTS, Costs, Energy, LayerTable
 from rtsched.cost.rows import COLUMNS, SPLIT_ENERGY, read_csv, read_rows
-from rtsched.errors import InputError, short
+from rtsched.errors import FaultsError, InputError, short
 
 __all__ = ["CostTable", "TableCost"]
 
@@ -199,8 +200,8 @@ class TableCost(BaseModel):
     model : {'table'}
         Selects this cost model.
     file : str, optional
-        A CSV file, see `CostTable.from_csv`. A relative path starts from the folder of the document that names it, else
-        from the current one. Read at once.
+        A CSV file, see `CostTable.from_csv`. A relative path starts from the folder of the document that names it, below which
+        it must be, else from the current one. Read at once.
     rows : CostTable or list of mapping, optional
         The same in memory, see `CostTable.from_rows`.
 
@@ -224,6 +225,8 @@ class TableCost(BaseModel):
             raise ValueError("must have either 'file' or 'rows'")
         if self.file is not None:
             base = (info.context or {}).get("base", Path())
+            if (info.context or {}).get("is_confined") and (fault := outside_fault(base, self.file)):
+                raise FaultsError((("file",), f"{short(self.file)}: {fault}"))
             self._table = CostTable.from_csv(Path(base) / self.file)
         elif self.rows is not None:
             self._table = self.rows

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema
 
 from rtsched._csv import capped, csv_rows, number, shown
-from rtsched.errors import Fault, FaultsError, InputError
+from rtsched._files import outside_fault
+from rtsched.errors import Fault, FaultsError, InputError, short
 
 __all__ = ["Factors", "Series", "Trace"]
 
@@ -101,6 +102,8 @@ def _reader(column: str, check: Check) -> Callable[[Any, ValidationInfo], Series
             base = (info.context or {}).get("base", Path())
             if base is None:
                 raise ValueError("must hold numbers, not the name of a file")
+            if (info.context or {}).get("is_confined") and (fault := outside_fault(base, value)):
+                raise ValueError(f"{short(value)}: {fault}")
             return _from_file(Path(base) / value, value, column, check)
         if isinstance(value, (list, tuple)):
             return _from_list(value, check)
