@@ -11,7 +11,7 @@ import numpy as np
 from rtsched.cost.model import Costs, LayerKey, LayerTable
 from rtsched.cost.table import TableCost
 from rtsched.documents import path_text
-from rtsched.errors import Fault, FaultsError, InputError
+from rtsched.errors import Fault, FaultsError, InputError, quoted
 from rtsched.library import load_model
 from rtsched.platform.platform import Accelerator, Platform
 from rtsched.problem import COST_ROW, MAX_TIME_NS, Problem, expected_after
@@ -22,6 +22,10 @@ from rtsched.workload.model import Model
 from rtsched.workload.scenario import Scenario
 
 __all__ = ["accelerator_costs", "compile_problem", "delivered_gb_per_s", "round_up_ns"]
+
+
+MAX_COSTS = 10_000_000
+"""Layers times options, of a problem: 1 GB of cost rows, 1,000 layers on 156 accelerators of 64 tiles."""
 
 
 def round_up_ns(duration: np.ndarray) -> np.ndarray:
@@ -113,7 +117,7 @@ def _models(scenario: Scenario) -> tuple[list[Model], list[int]]:
             models.append(model)
             known = len(models) - 1
         elif models[known] != model:
-            raise InputError(f"task {task.name!r}: another model is named {model.name!r} too; names of models must differ")
+            raise InputError(f"task {quoted(task.name)}: another model is named {quoted(model.name)} too; names of models must differ")
         index.append(known)
     return models, index
 
@@ -167,6 +171,11 @@ def _costs(platform: Platform, table: LayerTable) -> tuple[np.ndarray, dict[str,
     tiles = [one.tiles for one in platform.accelerators]
     option_first = np.concatenate([[0], np.cumsum(tiles)]).astype(np.int32)
     ports = [delivered_gb_per_s(platform, one)[0] for one in platform.accelerators]
+    if len(table) * int(option_first[-1]) > MAX_COSTS:
+        raise InputError(
+            f"platform {quoted(platform.name)}: {len(table):,} layers on {option_first[-1]:,} options, "
+            f"a number of an accelerator's tiles each, have more than {MAX_COSTS:,} costs"
+        )
     rows = np.zeros((len(table), int(option_first[-1])), dtype=COST_ROW)
     faults: list[str] = []
     for a, one in enumerate(platform.accelerators):
@@ -176,7 +185,7 @@ def _costs(platform: Platform, table: LayerTable) -> tuple[np.ndarray, dict[str,
             faults.extend(fault for fault in error.faults if fault not in faults)
     if not faults:
         faults = [
-            f"layer {key.layer!r} of model {key.model!r} can run on no accelerator of platform {platform.name!r}"
+            f"layer {quoted(key.layer)} of model {quoted(key.model)} can run on no accelerator of platform {quoted(platform.name)}"
             for key, best_ns in zip(table.keys, rows["t_iso_ns"].max(axis=1), strict=True)
             if best_ns == 0
         ]
@@ -276,7 +285,7 @@ def _too_long(costs: Costs, table: LayerTable, accelerator: str, port_bytes_per_
         for i in np.flatnonzero((time_ns > MAX_PART_NS).any(axis=1)):
             key, longest_s = table.keys[i], time_ns[i].max() * 1e-9
             faults.append(
-                f"layer {key.layer!r} of model {key.model!r} on {accelerator!r} {what} {longest_s:.3g} s; "
+                f"layer {quoted(key.layer)} of model {quoted(key.model)} on {quoted(accelerator)} {what} {longest_s:.3g} s; "
                 f"at most {MAX_PART_NS * 1e-9:.3g} s fit the simulator's clock"
             )
     return faults
@@ -294,7 +303,7 @@ def _too_greedy(costs: Costs, table: LayerTable, accelerator: str, limits: Seque
         with np.errstate(over="ignore", invalid="ignore"):
             is_greedy = np.ceil(moved / most) > costs.compute_ns  # never where there is no row
         faults += [
-            f"layer {table.keys[i].layer!r} of model {table.keys[i].model!r} on {accelerator!r} with {_tiles(n + 1)}: "
+            f"layer {quoted(table.keys[i].layer)} of model {quoted(table.keys[i].model)} on {quoted(accelerator)} with {_tiles(n + 1)}: "
             f"{moved[i, n]} bytes of {what} in {costs.compute_ns[i, n]:.0f} ns are {moved[i, n] / costs.compute_ns[i, n]:.6g} GB/s; "
             f"it can draw at most {most:.6g} GB/s ({bound}): lower {what.lower()}_bytes or raise latency_ns{remedies[what]}"
             for i, n in np.argwhere(is_greedy)
@@ -313,7 +322,7 @@ def _sum_faults(structure: dict[str, Any], costs: np.ndarray, models: Sequence[M
     owners = [(model.name, subnet.name) for model in models for subnet in model.variants]
     sums = [float(slowest_ns[first:end].sum()) for first, end in pairwise(bounds)]
     return [
-        f"model {model!r}: the layers of subnet {subnet!r} take {time_ns * 1e-9:.3g} s one after the other; "
+        f"model {quoted(model)}: the layers of subnet {quoted(subnet)} take {time_ns * 1e-9:.3g} s one after the other; "
         f"at most {MAX_PART_NS * 1e-9:.3g} s fit the simulator's clock"
         for (model, subnet), time_ns in zip(owners, sums, strict=True)
         if time_ns > MAX_PART_NS

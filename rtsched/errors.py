@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-__all__ = ["Fault", "FaultList", "FaultsError", "InputError", "PolicyError", "RtschedError", "reason_of", "repeated_names", "short"]
+__all__ = [
+    "MAX_LISTED",
+    "Fault",
+    "FaultList",
+    "FaultsError",
+    "InputError",
+    "PolicyError",
+    "RtschedError",
+    "listed",
+    "plain",
+    "quoted",
+    "reason_of",
+    "repeated_names",
+    "short",
+]
 
 ResultT = TypeVar("ResultT")
 
 MAX_SHOWN = 60
 """Characters of what a user wrote that a message shows."""
+
+MAX_LISTED = 20
+"""Names that a message lists."""
 
 Fault = tuple[tuple[str | int, ...], str]
 """A path inside an object, and what is wrong there."""
@@ -104,11 +121,27 @@ def short(text: str) -> str:
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
+def quoted(name: object) -> str:
+    """A user's name as a message shows it: in quotes, on one line, shortened."""
+    return short(repr(name))
+
+
+def plain(name: str) -> str:
+    """A user's name as a list of them shows it: on one line, shortened, in quotes only where it holds what cannot be printed."""
+    return short(name if name.isprintable() else repr(name))
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first of several of a user's names, and how many more there are."""
+    names = list(names)
+    return ", ".join(map(plain, names[:MAX_LISTED])) + (f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else "")
+
+
 def repeated_names(field: str, members: Sequence[Any]) -> list[Fault]:
     """Faults of the members whose name another before them has."""
     first: dict[str, int] = {}
     return [
-        ((field, i, "name"), f"another of the {field} is named {one.name!r} too")
+        ((field, i, "name"), f"another of the {field} is named {quoted(one.name)} too")
         for i, one in enumerate(members)
         if first.setdefault(one.name, i) != i
     ]

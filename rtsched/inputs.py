@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rtsched.errors import FaultList, InputError
+from rtsched.errors import FaultList, InputError, quoted
 from rtsched.library import folder_of, load_platform, load_scenario, scenario_fault
 from rtsched.overrides import Settings, change_platform, change_scenario, setting_fault
 from rtsched.platform.platform import Platform
@@ -60,7 +60,7 @@ def load_inputs(
         if platform is None and chosen is not None:
             where = chosen.platform
             if where is None:
-                faults.add(f"scenario {chosen.name!r} names no platform of its own; choose one with -p or the key 'platform'")
+                faults.add(f"scenario {quoted(chosen.name)} names no platform of its own; choose one with -p or the key 'platform'")
     hardware = None if where is None else faults.of(load_platform, where)
     if where is not None and hardware is not None:
         hardware = faults.of(change_platform, hardware, wanted, folder_of(where))

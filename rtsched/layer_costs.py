@@ -9,7 +9,7 @@ import numpy as np
 
 from rtsched.compiler import accelerator_costs, delivered_gb_per_s
 from rtsched.cost.model import LIMITS, Costs, LayerKey, LayerTable
-from rtsched.errors import FaultList, InputError
+from rtsched.errors import FaultList, InputError, listed, quoted
 from rtsched.library import load_model, load_platform
 from rtsched.platform.platform import Accelerator, Platform
 from rtsched.workload.layer import LayerBase
@@ -147,11 +147,11 @@ def layer_costs(
 def _accelerator(platform: Platform, name: str | None, tiles: int) -> Accelerator:
     found = next((one for one in platform.accelerators if name in (None, one.name)), None)
     if found is None:
-        names = ", ".join(one.name for one in platform.accelerators)
-        raise InputError(f"platform {platform.name!r} has no accelerator {name!r}; it has {names}")
+        names = listed(one.name for one in platform.accelerators)
+        raise InputError(f"platform {quoted(platform.name)} has no accelerator {quoted(name)}; it has {names}")
     if not 1 <= tiles <= found.tiles:
         has = "one tile" if found.tiles == 1 else f"1 to {found.tiles} tiles"
-        raise InputError(f"accelerator {found.name!r} of platform {platform.name!r} has {has} to run on, got {tiles}")
+        raise InputError(f"accelerator {quoted(found.name)} of platform {quoted(platform.name)} has {has} to run on, got {tiles}")
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rtsched.errors import Fault, FaultsError
+from rtsched.errors import Fault, FaultsError, quoted
 from rtsched.platform.platform import Platform
 from rtsched.problem import expected_after
 from rtsched.tasks import MAX_PART_NS, MAX_RATE_HZ
@@ -76,7 +76,7 @@ def group_times_ns(
     tiles = np.array([one.tiles for one in platform.accelerators])
     places = np.flatnonzero(tiles >= n)
     if len(places) == 0:
-        most = f"{tiles.max()}, the tiles of the largest accelerator of platform {platform.name!r}"
+        most = f"{tiles.max()}, the tiles of the largest accelerator of platform {quoted(platform.name)}"
         raise FaultsError((("capacity", "tiles"), f"must be at most {most}, got {n}"))
     alone_ns = costs["t_iso_ns"][:, (np.cumsum(tiles) - tiles)[places] + n - 1].astype(np.float64)
     job_ns = alone_ns + expected_after(structure, alone_ns)
@@ -93,8 +93,8 @@ def group_times_ns(
             times_ns[i] = job_ns[first, can_all].min()
             continue
         lacking = zip(places[:MAX_SHOWN].tolist(), runs.argmin(axis=0), strict=False)
-        names = [f"{platform.accelerators[a].name!r} not {structure['layer_names'][first + layer]!r}" for a, layer in lacking]
-        wanted = f"an accelerator of platform {platform.name!r} must run all of its layers on {n} tile{'' if n == 1 else 's'}"
+        names = [f"{quoted(platform.accelerators[a].name)} not {quoted(structure['layer_names'][first + layer])}" for a, layer in lacking]
+        wanted = f"an accelerator of platform {quoted(platform.name)} must run all of its layers on {n} tile{'' if n == 1 else 's'}"
         faults.append((("tasks", i, "model"), f"{wanted} (capacity.tiles), of which its rate is a part; {', '.join(names)}"))
     if faults:
         raise FaultsError(*faults)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rtsched.errors import quoted
 from rtsched.problem import ARRIVALS, MAX_TIME_NS
 from rtsched.workload.cascade import ancestors, roots
 from rtsched.workload.scenario import LAWS, QOS_FACTORS, Scenario, Task, TimeFactor
@@ -56,20 +57,20 @@ def _faults_of(task: Task, load: float, factor: float) -> list[str]:
     rate_hz = (given or 0.0) * load
     if given is not None and not slowest_hz < rate_hz <= MAX_RATE_HZ:
         faults.append(
-            f"task {task.name!r}: {task.law} {given:g} at load {load:g} makes {rate_hz:g} per second; "
+            f"task {quoted(task.name)}: {task.law} {given:g} at load {load:g} makes {rate_hz:g} per second; "
             f"must be more than {slowest_hz:.3g} and at most 1e9"
         )
     elif task.jitter_ms and nearest_ns(task.jitter_ms * 1e6) > nearest_ns(1e9 / rate_hz):
         faults.append(
-            f"task {task.name!r}: jitter_ms {task.jitter_ms:g} is longer than its period of {1e3 / rate_hz:g} ms at load {load:g}"
+            f"task {quoted(task.name)}: jitter_ms {task.jitter_ms:g} is longer than its period of {1e3 / rate_hz:g} ms at load {load:g}"
         )
     if task.trace is not None and task.trace.values[-1] / load * 1e6 > MAX_PART_NS:
         faults.append(
-            f"task {task.name!r}: its last release, at {task.trace.values[-1] * 1e-3:g} s, comes after "
+            f"task {quoted(task.name)}: its last release, at {task.trace.values[-1] * 1e-3:g} s, comes after "
             f"{task.trace.values[-1] * 1e-3 / load:.3g} s at load {load:g}; at most {MAX_PART_NS * 1e-9:.3g} s fit the simulator's clock"
         )
     if task.deadline_ms is not None and task.deadline_ms * factor * 1e6 < 0.5:
-        faults.append(f"task {task.name!r}: deadline_ms {task.deadline_ms * factor:g} is less than 1 ns")
+        faults.append(f"task {quoted(task.name)}: deadline_ms {task.deadline_ms * factor:g} is less than 1 ns")
     return faults
 
 

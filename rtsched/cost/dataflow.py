@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rtsched._core.cost import LAYER_COLUMNS, UNIT_PES, Array
 from rtsched.cost.model import ENERGY_COMPONENTS, KINDS, LIMITS, Costs, Energy, LayerTable
-from rtsched.errors import InputError
+from rtsched.errors import InputError, quoted
 
 __all__ = ["DataflowCost"]
 
@@ -191,7 +191,7 @@ def refuse(accelerator: str, layers: LayerTable, is_at_fault: NDArray[np.bool_],
     """Raise an InputError that names every layer at fault."""
     keys = [layers.keys[layer] for layer in np.flatnonzero(is_at_fault)]
     if keys:
-        raise InputError([f"accelerator {accelerator}: layer {key.layer!r} of model {key.model!r} {fault}" for key in keys])
+        raise InputError([f"accelerator {accelerator}: layer {quoted(key.layer)} of model {quoted(key.model)} {fault}" for key in keys])
 
 
 def _energy_j(energy: Energy, macs: NDArray[np.int64], accesses: NDArray[np.float64], dram_bytes: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from typing import Annotated, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rtsched.errors import InputError
+from rtsched.errors import InputError, quoted
 from rtsched.workload.layer import Conv, Elementwise, Gemm, LayerBase, Pool, Recurrent
 
 __all__ = ["ENERGY_COMPONENTS", "KINDS", "LIMITS", "CostModel", "Costs", "Energy", "LayerKey", "LayerTable"]
@@ -148,7 +148,8 @@ class LayerTable:
         """
         rows = [(*_dimensions(one), *one.counts) for one in layers]
         faults = [
-            f"layer {key.layer!r} of model {key.model!r}: a dimension, its multiply-accumulates or its elements are 2^63 or more"
+            f"layer {quoted(key.layer)} of model {quoted(key.model)}: "
+            "a dimension, its multiply-accumulates or its elements are 2^63 or more"
             for key, row in zip(keys, rows, strict=True)
             if max(row) > MAX_SIZE
         ]

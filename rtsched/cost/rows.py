@@ -8,7 +8,7 @@ from typing import Any
 
 from rtsched._csv import RangeError, capped, csv_rows, number, rounded, shown, unknown
 from rtsched.cost.model import ENERGY_COMPONENTS
-from rtsched.errors import InputError
+from rtsched.errors import InputError, quoted
 
 __all__ = ["COLUMNS", "SPLIT_ENERGY", "read_csv", "read_rows"]
 
@@ -102,7 +102,8 @@ class _Rows:
         if None not in key and self._first.setdefault(key, name) != name:
             model, layer, accelerator, tiles = key
             self.faults.append(
-                f"{place('model')}: repeats {self._first[key]}: layer {layer!r} of model {model!r} on {accelerator!r}, tiles {tiles}"
+                f"{place('model')}: repeats {self._first[key]}: "
+                f"layer {quoted(layer)} of model {quoted(model)} on {quoted(accelerator)}, tiles {tiles}"
             )
 
     def columns(self, source: str) -> dict[str, list[Any]]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, Pri
 from rtsched._files import outside_fault
 from rtsched.cost.model import ENERGY_COMPONENTS, Costs, Energy, LayerTable
 from rtsched.cost.rows import COLUMNS, SPLIT_ENERGY, read_csv, read_rows
-from rtsched.errors import FaultsError, InputError, short
+from rtsched.errors import FaultsError, InputError, listed, quoted, short
 
 __all__ = ["CostTable", "TableCost"]
 
@@ -262,10 +262,10 @@ class TableCost(BaseModel):
         table = self.table
         known = set(zip(table.model, table.layer, strict=True))
         missing = [key for key in dict.fromkeys(layers.keys) if (key.model, key.layer) not in known]
-        faults = [f"{table.source}: no row for layer {short(repr(key.layer))} of model {short(repr(key.model))}" for key in missing]
+        faults = [f"{table.source}: no row for layer {quoted(key.layer)} of model {quoted(key.model)}" for key in missing]
         if accelerator not in table.accelerator:
-            names = ", ".join(dict.fromkeys(table.accelerator))
-            faults.append(f"{table.source}: no row for accelerator {accelerator!r}; it has rows for {names}")
+            names = listed(dict.fromkeys(table.accelerator))
+            faults.append(f"{table.source}: no row for accelerator {quoted(accelerator)}; it has rows for {names}")
         if faults:
             raise InputError(faults)
         rows = table.rows_of(accelerator, tiles, layers)

@@ -11,7 +11,7 @@ from rtsched.cost.moca import MocaPublishedCost
 from rtsched.cost.model import Energy
 from rtsched.cost.systolic import SystolicCost
 from rtsched.cost.table import TableCost
-from rtsched.errors import Fault, FaultsError, repeated_names
+from rtsched.errors import Fault, FaultsError, listed, quoted, repeated_names
 
 __all__ = ["MAX_ACCELERATORS", "MAX_TILES", "Accelerator", "AnyCost", "Memory", "Platform", "Reference"]
 
@@ -137,9 +137,9 @@ class Platform(_Frozen):
         wanted, n = self.reference.accelerator, self.reference.tiles
         tiles = {one.name: one.tiles for one in self.accelerators}
         if wanted is not None and wanted not in tiles:
-            return [(("reference", "accelerator"), f"unknown accelerator {wanted!r}; accelerators: {', '.join(tiles)}")]
+            return [(("reference", "accelerator"), f"unknown accelerator {quoted(wanted)}; accelerators: {listed(tiles)}")]
         most = max(tiles.values()) if wanted is None else tiles[wanted]
         if n is not None and n > most:
-            owner = "the largest accelerator" if wanted is None else f"accelerator {wanted!r}"
+            owner = "the largest accelerator" if wanted is None else f"accelerator {quoted(wanted)}"
             return [(("reference", "tiles"), f"must be at most {most}, the tiles of {owner}, got {n}")]
         return []

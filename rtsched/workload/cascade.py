@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rtsched.errors import Fault
+from rtsched.errors import MAX_LISTED, Fault, plain, quoted
 
 __all__ = ["ancestors", "cascade_faults", "roots"]
 
@@ -24,18 +24,18 @@ def cascade_faults(names: Sequence[str], parents: Parents) -> list[Fault]:
     for task in order:
         depth[task] = 1 + max((depth[parent] for parent in parents[task]), default=0)
         if depth[task] == MAX_DEPTH + 1:
-            message = f"task {names[task]!r} is number {MAX_DEPTH + 1} of its cascade; a cascade is at most {MAX_DEPTH} deep"
+            message = f"task {quoted(names[task])} is number {MAX_DEPTH + 1} of its cascade; a cascade is at most {MAX_DEPTH} deep"
             faults.append((("tasks", task, "parents"), message))
     found = roots(parents, order)
     for task in range(len(names)):
         if len(found[task]) > 1 and all(len(found[parent]) == 1 for parent in parents[task]):
-            origins = ", ".join(_origin(names, parent, min(found[parent])) for parent in parents[task])
+            origins = ", ".join(_origin(names, parent, min(found[parent])) for parent in parents[task][:MAX_LISTED])
             faults.append((("tasks", task, "parents"), f"must have one root, whose frames they share: {origins}"))
     return sorted(faults, key=lambda fault: fault[0][1])
 
 
 def _origin(names: Sequence[str], task: int, root: int) -> str:
-    return f"{names[task]!r} is one" if task == root else f"{names[task]!r} comes from {names[root]!r}"
+    return f"{quoted(names[task])} is one" if task == root else f"{quoted(names[task])} comes from {quoted(names[root])}"
 
 
 def _order(names: Sequence[str], parents: Parents) -> tuple[list[int], list[Fault]]:
@@ -92,4 +92,4 @@ def ancestors(parents: Parents) -> list[set[int]]:
 
 def _shown(names: list[str]) -> str:
     shown = names if len(names) <= 20 else [*names[:10], f"({len(names) - 20} more)", *names[-10:]]
-    return " -> ".join(shown)
+    return " -> ".join(map(plain, shown))

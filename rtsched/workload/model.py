@@ -11,10 +11,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rtsched.errors import FaultsError, repeated_names
+from rtsched.errors import FaultsError, quoted, repeated_names
 from rtsched.workload.layer import Layer, LayerBase
 
-__all__ = ["Block", "Model", "Subnet"]
+__all__ = ["MAX_LAYERS", "Block", "Model", "Subnet"]
+
+MAX_LAYERS = 100_000
+"""Of a model, its subnets together. The largest networks that are exported have some thousand, recurrent ones unrolled ten times that."""
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Layers = Annotated[tuple[Layer, ...], Field(min_length=1)]
@@ -75,15 +78,15 @@ class Subnet(_Frozen):
         seen: set[str] = set()
         for layer in self.all_layers:
             if layer.name in seen:
-                raise ValueError(f"subnet {self.name!r} has two layers named {layer.name!r}")
+                raise ValueError(f"subnet {quoted(self.name)} has two layers named {quoted(layer.name)}")
             seen.add(layer.name)
-        costly = [block for block in self.all_blocks if any(not layer.is_free for layer in block.layers)]
-        if not costly:
-            raise ValueError(f"subnet {self.name!r} has no layer that takes time")
-        if any(block.skip or block.exit for block in self.all_blocks if block not in costly):
-            raise ValueError(f"subnet {self.name!r}: a block with skip or exit needs a layer that takes time")
-        if costly[0].skip > 0:
-            raise ValueError(f"subnet {self.name!r}: its first block cannot be skipped, or an inference could be empty")
+        is_costly = [any(not layer.is_free for layer in block.layers) for block in self.all_blocks]
+        if not any(is_costly):
+            raise ValueError(f"subnet {quoted(self.name)} has no layer that takes time")
+        if any(block.skip or block.exit for block, has_cost in zip(self.all_blocks, is_costly, strict=True) if not has_cost):
+            raise ValueError(f"subnet {quoted(self.name)}: a block with skip or exit needs a layer that takes time")
+        if self.all_blocks[is_costly.index(True)].skip > 0:
+            raise ValueError(f"subnet {quoted(self.name)}: its first block cannot be skipped, or an inference could be empty")
         return self
 
     @cached_property
@@ -131,13 +134,15 @@ class Model(_Frozen):
     @model_validator(mode="after")
     def _check(self) -> Model:
         _one_of(self, "layers", "blocks", "subnets")
+        if (n_layers := sum(len(subnet.all_layers) for subnet in self.variants)) > MAX_LAYERS:
+            raise ValueError(f"model {quoted(self.name)} has {n_layers:,} layers in all subnets together; must be at most {MAX_LAYERS:,}")
         if faults := repeated_names("subnets", self.variants):
             raise FaultsError(*faults)
         largest = max(self.variants, key=lambda subnet: subnet.macs)
         if largest.macs > self.variants[0].macs:
             raise ValueError(
-                f"model {self.name!r}: the largest subnet stands first; {largest.name!r} with {largest.macs} MACs comes after "
-                f"{self.variants[0].name!r} with {self.variants[0].macs}"
+                f"model {quoted(self.name)}: the largest subnet stands first; {quoted(largest.name)} with {largest.macs} MACs comes after "
+                f"{quoted(self.variants[0].name)} with {self.variants[0].macs}"
             )
         return self
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from rtsched.errors import Fault, FaultsError, repeated_names
+from rtsched.errors import Fault, FaultsError, listed, quoted, repeated_names
 from rtsched.workload.cascade import cascade_faults
 from rtsched.workload.model import Model
 from rtsched.workload.series import Factors, Trace
 
-__all__ = ["LAWS", "MAX_PRIORITY", "QOS_FACTORS", "Capacity", "Scenario", "Task", "TimeFactor", "WeightedPriority"]
+__all__ = ["LAWS", "MAX_PRIORITY", "MAX_TASKS", "QOS_FACTORS", "Capacity", "Scenario", "Task", "TimeFactor", "WeightedPriority"]
 
 LAWS = ("fps", "rate_hz", "weight", "outstanding", "trace", "parents")
 """The keys of a task that say when its jobs arrive."""
@@ -20,6 +20,9 @@ MAX_PRIORITY = 11
 
 QOS_FACTORS = {"H": 0.8, "M": 1.0, "L": 1.2}
 """Quality of service: what it multiplies the given deadlines by."""
+
+MAX_TASKS = 1_000
+"""Of a scenario. Published ones have a dozen; a policy looks at every job that waits whenever it decides."""
 
 MAX_OUTSTANDING = 100_000
 MAX_COUNT = 1_000_000_000
@@ -177,7 +180,7 @@ class Task(_Frozen):
     def _check(self) -> Task:
         laws = [law for law in LAWS if getattr(self, law) is not None]
         if len(laws) != 1:
-            raise ValueError(f"task {self.name!r}: give exactly one of {', '.join(LAWS)}; got {' and '.join(laws) or 'none'}")
+            raise ValueError(f"task {quoted(self.name)}: give exactly one of {', '.join(LAWS)}; got {' and '.join(laws) or 'none'}")
         faults = [*self._misplaced(), *self._missing_deadline()]
         if self.fps is not None and self.jitter_ms > 1e3 / self.fps:
             faults.append((("jitter_ms",), f"{self.jitter_ms:g} ms are longer than the period of {1e3 / self.fps:g} ms"))
@@ -188,19 +191,19 @@ class Task(_Frozen):
     def _misplaced(self) -> list[Fault]:
         """Faults of keys that mean nothing with this arrival law."""
         faults: list[Fault] = [
-            ((key,), f"belongs to periodic arrivals (fps); task {self.name!r} has {self.law}")
+            ((key,), f"belongs to periodic arrivals (fps); task {quoted(self.name)} has {self.law}")
             for key in ("offset_ms", "jitter_ms")
             if self.fps is None and getattr(self, key)
         ]
         faults += [
-            ((key,), f"belongs to a task with parents; task {self.name!r} has none")
+            ((key,), f"belongs to a task with parents; task {quoted(self.name)} has none")
             for key, default in (("trigger", 1.0), ("deadline_from", "trigger"))
             if self.parents is None and getattr(self, key) != default
         ]
         if self.outstanding is not None and self.max_backlog is not None:
             # A drop would release the next one at once, without an end.
             faults.append(
-                (("max_backlog",), f"belongs to arrivals that do not wait; task {self.name!r} has at most {self.outstanding} jobs")
+                (("max_backlog",), f"belongs to arrivals that do not wait; task {quoted(self.name)} has at most {self.outstanding} jobs")
             )
         return faults
 
@@ -220,7 +223,7 @@ class Scenario(_Frozen):
     description : str
         A line for those who read it.
     tasks : tuple of Task
-        The sources of jobs, at least one.
+        The sources of jobs, 1 to 1,000.
     platform : str, optional
         The platform it runs on unless another is asked for.
     capacity : Capacity, optional
@@ -242,7 +245,7 @@ class Scenario(_Frozen):
 
     name: Name
     description: str = ""
-    tasks: Annotated[tuple[Task, ...], Field(min_length=1)]
+    tasks: Annotated[tuple[Task, ...], Field(min_length=1, max_length=MAX_TASKS)]
     platform: Name | None = None
     capacity: Capacity | None = None
     duration_s: Duration | None = None
@@ -260,9 +263,9 @@ class Scenario(_Frozen):
             before: set[str] = set()
             for j, parent in enumerate(task.parents or ()):
                 if parent not in place:
-                    faults.append((("tasks", i, "parents", j), f"unknown task {parent!r}; tasks: {', '.join(place)}"))
+                    faults.append((("tasks", i, "parents", j), f"unknown task {quoted(parent)}; tasks: {listed(place)}"))
                 elif parent in before:
-                    faults.append((("tasks", i, "parents", j), f"{parent!r} stands twice"))
+                    faults.append((("tasks", i, "parents", j), f"{quoted(parent)} stands twice"))
                 before.add(parent)
         if not faults:
             parents = [tuple(place[parent] for parent in task.parents or ()) for task in self.tasks]
