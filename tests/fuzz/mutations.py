@@ -179,8 +179,9 @@ def _scale(random, tree, node, i):
     """Change a number a little, or by orders of magnitude; turn text into a number or the other way round."""
     value = _get(node, i)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        factors = [value * 10, value / 10, -value, value + 1, value * 1000, value * 1e9, str(value), value / 1e9]
-        _put(node, i, random.choice(factors) if abs(value) < 1e290 else 0)
+        is_small = abs(value) < 1e290  # a larger integer is no float
+        factors = [value * 10, value / 10, -value, value + 1, value * 1000, value * 1e9, str(value), value / 1e9] if is_small else [0]
+        _put(node, i, random.choice(factors))
     else:
         _replace(random, tree, node, i)
 

@@ -22,6 +22,24 @@ PLATFORMS = ["dream_4k_1ws2os", "moca_gemmini_8"]
 MODELS = ["kws_res8", "rapid_rl"]
 N_GENERATED = 40
 
+DOCUMENT = """\
+%YAML 1.2
+---
+name: "s" # all ways to write a value
+description: >-
+  folded
+  text
+time_factor: &factors
+  values: [1, .5, 2.5e-1, 0x2]
+tasks:
+  - {name: a, model: 'kws_res8', fps: 30, in_order: false}
+  - name: b
+    model: kws_res8
+    parents: [a]
+    time_factor: *factors
+    priority: [{value: 0, weight: 1}, {value: 11, weight: 3}]
+...
+"""
 TRACE = "release_ms\n0\n0.5\n12.25\n1000\n"
 FACTORS = "factor\n1\n0.5\n1.25\n"
 REQUESTS = """\

@@ -12,6 +12,7 @@ from fuzz import seeds
 from fuzz.mutations import mutated_bytes, mutated_message, mutated_table, mutated_tree, mutated_words, tree_of, written
 from rtsched._yaml import compose
 from rtsched.cost.table import CostTable
+from rtsched.documents import read_document
 from rtsched.errors import InputError
 from rtsched.interop.costs import Target as Names
 from rtsched.interop.onnx import load_onnx
@@ -22,6 +23,7 @@ from rtsched.interop.zigzag import load_zigzag
 from rtsched.library import load_model
 from rtsched.recorded.replay import load_recording
 from rtsched.saved import load_outcome
+from rtsched.workload.scenario import Scenario
 
 __all__ = ["MOST_S", "TARGETS", "Broken", "Target", "judge", "mutant"]
 
@@ -230,6 +232,14 @@ TARGETS = {
             file="profile.json",
             seeds=files_of(profile__json=seeds.profile()),
             read=lambda folder: load_onnxruntime(folder / "profile.json", NAMES),
+        ),
+        Target(
+            "document",
+            "document",
+            "document.yaml",
+            files_of(document__yaml=seeds.DOCUMENT),
+            change_yaml,
+            lambda folder: read_document(folder / "document.yaml", Scenario),
         ),
         Table("costs", file="costs.csv", seeds=cost_seeds, read=lambda folder: CostTable.from_csv(folder / "costs.csv")),
         Table("trace", file="series.csv", seeds=files_of(series__csv=seeds.TRACE), read=series("trace")),

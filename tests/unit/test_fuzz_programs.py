@@ -2,10 +2,12 @@
 
 import multiprocessing
 import os
+import random
 import sys
 
 import pytest
 from fuzz import readers, run
+from fuzz.mutations import mutated_tree
 
 COLUMNS = ["runs", "accepted", "refused", "broken", "crashes"]
 
@@ -70,3 +72,9 @@ def test_seeds_are_the_valid_files(tmp_path):
         number, *data = path.read_bytes()
         target = targets[number]
         assert judge(target, target.valid()[0] | {target.file: bytes(data)}, tmp_path)[0]
+
+
+def test_integers_that_are_no_floats_are_damaged_too():
+    written = {str(mutated_tree(random.Random(seed), [10**400, 1])) for seed in range(300)}
+    assert str([0, 1]) in written
+    assert len(written) > 50
