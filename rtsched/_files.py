@@ -42,7 +42,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def outside_fault(folder: str | os.PathLike[str], named: str) -> str | None:
-    """Say that a file which another one names is not below that one's folder; None where it is, or where that is allowed.
+    """Say why a file that another one names is not opened: it is not below that one's folder, or messages could not show its name.
 
     Parameters
     ----------
@@ -50,13 +50,17 @@ def outside_fault(folder: str | os.PathLike[str], named: str) -> str | None:
         Of the file that names it.
     named : str
         As it stands there. Links are followed: one that leads out is outside.
+
+    Returns
+    -------
+    str or None
+        None where it may be opened; with the environment's consent from anywhere.
     """
+    if not named.isprintable():
+        return "holds a character that cannot be printed"
     if os.environ.get(ALLOW_OUTSIDE) == "1":
         return None
-    try:
-        if Path(os.path.realpath(Path(folder, named))).is_relative_to(os.path.realpath(folder)):
-            return None
-    except (OSError, ValueError):  # a null character; whoever opens it says so
+    if Path(os.path.realpath(Path(folder, named))).is_relative_to(os.path.realpath(folder)):
         return None
     return f"is not below the folder of the file that names it; {ALLOW_OUTSIDE}=1 in the environment allows it"
 

@@ -38,6 +38,7 @@ _WORDS: dict[str, bool | float | None] = {
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
 _BEYOND_UNICODE = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
+_VERSION = re.compile(r"^%YAML +[^\s#]*", re.MULTILINE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -163,6 +164,10 @@ class _Composer:
             self._fail(_end_of(text[: error.position]), f"must be text, got the character 0x{error.character:02x}")
         except MarkedYAMLError as error:
             self._fail(*_in_plain_words(error))
+        except AssertionError:  # the parser's, of a version that it does not know
+            line = _VERSION.search(text)
+            place, version = (_end_of(text[: line.start()]), short(line[0])) if line else ((0, 0), "another")
+            self._fail(place, f"must be YAML 1.2, got {version}")
         except (ValueError, OverflowError):  # the parser's chr() or, in a %YAML directive, its int()
             escape = _BEYOND_UNICODE.search(text)
             self._fail(_end_of(text[: escape.start()]) if escape else (0, 0), "not valid YAML: a number is out of range")

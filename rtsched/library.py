@@ -20,7 +20,7 @@ from typing import Any
 
 from rtsched._files import outside_fault
 from rtsched.documents import Document, hint, path_text
-from rtsched.errors import Fault, FaultsError, InputError, short
+from rtsched.errors import Fault, FaultsError, InputError, plain, short
 from rtsched.platform.platform import Platform
 from rtsched.workload import zoo
 from rtsched.workload.model import Model
@@ -227,11 +227,11 @@ def locate(ref: Reference, suffixes: Iterable[str], base: Reference | None = Non
     if isinstance(ref, str) and not is_packaged and os.sep not in text and path.suffix.lower() not in suffixes:
         return None
     if path.suffix.lower() not in suffixes:
-        raise InputError(f"{text}: must be a file that ends in {' or '.join(suffixes)}")
+        raise InputError(f"{plain(text)}: must be a file that ends in {' or '.join(suffixes)}")
     if is_packaged:
         return _packaged(text)
     if is_confined and (fault := outside_fault(base or "", text)):
-        raise InputError(f"{short(text)}: {fault}")
+        raise InputError(f"{plain(text)}: {fault}")
     return path
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, Pri
 from rtsched._files import outside_fault
 from rtsched.cost.model import ENERGY_COMPONENTS, Costs, Energy, LayerTable
 from rtsched.cost.rows import COLUMNS, SPLIT_ENERGY, read_csv, read_rows
-from rtsched.errors import FaultsError, InputError, listed, quoted, short
+from rtsched.errors import FaultsError, InputError, listed, plain, quoted
 
 __all__ = ["CostTable", "TableCost"]
 
@@ -226,7 +226,7 @@ class TableCost(BaseModel):
         if self.file is not None:
             base = (info.context or {}).get("base", Path())
             if (info.context or {}).get("is_confined") and (fault := outside_fault(base, self.file)):
-                raise FaultsError((("file",), f"{short(self.file)}: {fault}"))
+                raise FaultsError((("file",), f"{plain(self.file)}: {fault}"))
             self._table = CostTable.from_csv(Path(base) / self.file)
         elif self.rows is not None:
             self._table = self.rows

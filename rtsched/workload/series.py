@@ -12,7 +12,7 @@ from pydantic import PlainSerializer, PlainValidator, ValidationInfo, WithJsonSc
 
 from rtsched._csv import capped, csv_rows, number, shown
 from rtsched._files import outside_fault
-from rtsched.errors import Fault, FaultsError, InputError, short
+from rtsched.errors import Fault, FaultsError, InputError, plain
 
 __all__ = ["Factors", "Series", "Trace"]
 
@@ -103,7 +103,7 @@ def _reader(column: str, check: Check) -> Callable[[Any, ValidationInfo], Series
             if base is None:
                 raise ValueError("must hold numbers, not the name of a file")
             if (info.context or {}).get("is_confined") and (fault := outside_fault(base, value)):
-                raise ValueError(f"{short(value)}: {fault}")
+                raise ValueError(f"{plain(value)}: {fault}")
             return _from_file(Path(base) / value, value, column, check)
         if isinstance(value, (list, tuple)):
             return _from_list(value, check)

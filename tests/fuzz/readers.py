@@ -53,7 +53,7 @@ def follow(atheris, targets, chosen, corpus, folder):
             return atheris.Mutate(data, max_size)
         return (data[:1] + of(data).change(drawn, data[1:]))[:max_size]
 
-    options = [f"-runs={chosen.runs}", f"-max_len={MAX_BYTES}", "-timeout=20", "-rss_limit_mb=4096"]
+    options = [f"-runs={chosen.runs}", f"-max_len={MAX_BYTES}", "-timeout=120", "-rss_limit_mb=4096"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], test_one, custom_mutator=mutate)
     atheris.Fuzz()
 
