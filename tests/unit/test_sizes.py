@@ -82,7 +82,7 @@ def test_many_blocks_are_read_in_linear_time():
     blocks = tuple(Block(layers=(one,), skip=0.5 * (i > 0)) for i, one in enumerate(layers(20_000)))
     begin = time.process_time()
     Model(name="m", blocks=blocks)
-    # 0.1 s; to compare every block with every other one took a quarter of an hour.
+    # 0.1 s; to compare every block with every other one takes a quarter of an hour.
     assert time.process_time() - begin < 10.0
 
 
