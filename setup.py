@@ -1,7 +1,7 @@
 """Build of the compiled core and policies; everything else is in pyproject.toml.
 
 RTSCHED_BUILD selects the mode: ``release`` (default), ``debug`` (bounds, overflow and initialisation checks), ``sanitize``
-(AddressSanitizer and UndefinedBehaviorSanitizer) or ``trace`` (line tracing of the .pyx files, for coverage).
+(AddressSanitizer and UndefinedBehaviorSanitizer) or ``coverage`` (gcov counts how often each line of the generated C runs).
 """
 
 import os
@@ -14,7 +14,7 @@ MODES = {
     "release": {},
     "debug": {"boundscheck": True, "initializedcheck": True},
     "sanitize": {},
-    "trace": {"boundscheck": True, "linetrace": True, "binding": True},
+    "coverage": {},
 }
 DIRECTIVES = {
     "language_level": 3,
@@ -41,7 +41,11 @@ if mode == "sanitize":
     # Without Cython's checks, so that what they would stop is seen. Tests then run with both libraries preloaded.
     link_args = ["-fsanitize=address,undefined"]
     compile_args += ["-fno-wrapv", "-fno-omit-frame-pointer", "-g", "-fno-sanitize-recover=undefined", *link_args]
-macros = [("CYTHON_TRACE_NOGIL", "1")] if mode == "trace" else []
+if mode == "coverage":
+    # Unoptimised, so that no two lines are merged. Functions that nothing calls count too: gcc keeps them, and the linker, which
+    # could not resolve what some of Python's own need, leaves them out.
+    link_args = ["--coverage", "-Wl,--gc-sections"]
+    compile_args += ["-O0", "--coverage", "-fkeep-static-functions", "-fkeep-inline-functions", "-ffunction-sections"]
 
 SHARED_UTILITY = "rtsched._core._shared_utility"  # memoryviews and the like, compiled once; its source is generated
 
@@ -49,7 +53,7 @@ SHARED_UTILITY = "rtsched._core._shared_utility"  # memoryviews and the like, co
 def extension(source: Path) -> Extension:
     """Return the extension module of one source file."""
     name = ".".join(source.with_suffix("").parts)
-    return Extension(name, [str(source)], extra_compile_args=compile_args, extra_link_args=link_args, define_macros=macros)
+    return Extension(name, [str(source)], extra_compile_args=compile_args, extra_link_args=link_args)
 
 
 sources = sorted(source for folder in ("rtsched/_core", "rtsched/policies") for source in Path(folder).glob("*.pyx"))
