@@ -93,13 +93,14 @@ cdef bint exists(const Releases *r, int child, int64_t frame) noexcept nogil:
 
 
 cdef int schedule_child(Releases *r, int child, int64_t frame, int64_t now_ns, int64_t source_ns) except -1 nogil:
+    cdef int n = 2 * r.source_capacity + 16
     cdef void *grown
     if r.n_sources == r.source_capacity:
-        grown = realloc(r.source_ns, (2 * r.source_capacity + 16) * sizeof(int64_t))
+        grown = realloc(r.source_ns, n * sizeof(int64_t))
         if grown == NULL:
-            return no_memory(r.n_sources)
+            return no_memory(n)
         r.source_ns = <int64_t *>grown
-        r.source_capacity = 2 * r.source_capacity + 16
+        r.source_capacity = n
     r.source_ns[r.n_sources] = source_ns
     heap.push(&r.heap, Entry(now_ns, 0, frame, child, r.n_sources))
     r.n_sources += 1

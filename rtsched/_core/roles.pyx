@@ -20,26 +20,28 @@ cdef int no_memory(int n) except -1 nogil:
 
 
 cdef int add_dispatch(DispatchList *d, int slot, int accelerator, int n_tiles, int n_layers) except -1 nogil:
+    cdef int n = 2 * d.capacity + 16
     cdef void *items
     if d.n == d.capacity:
-        items = realloc(d.items, (2 * d.capacity + 16) * sizeof(Dispatch))
+        items = realloc(d.items, n * sizeof(Dispatch))
         if items == NULL:
-            return no_memory(d.n)
+            return no_memory(n)
         d.items = <Dispatch *>items
-        d.capacity = 2 * d.capacity + 16
+        d.capacity = n
     d.items[d.n] = Dispatch(slot, accelerator, n_tiles, n_layers)
     d.n += 1
     return 0
 
 
 cdef int add_row(RowList *r, int slot) except -1 nogil:
+    cdef int n = 2 * r.capacity + 16
     cdef void *slots
     if r.n == r.capacity:
-        slots = realloc(r.slots, (2 * r.capacity + 16) * sizeof(int))
+        slots = realloc(r.slots, n * sizeof(int))
         if slots == NULL:
-            return no_memory(r.n)
+            return no_memory(n)
         r.slots = <int *>slots
-        r.capacity = 2 * r.capacity + 16
+        r.capacity = n
     r.slots[r.n] = slot
     r.n += 1
     return 0
