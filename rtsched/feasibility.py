@@ -6,7 +6,7 @@ import numpy as np
 
 from rtsched.problem import Problem
 
-__all__ = ["deadline_warnings", "least_time_ns"]
+__all__ = ["deadline_warnings", "least_time_ns", "roots_first"]
 
 
 def least_time_ns(problem: Problem) -> np.ndarray:
@@ -69,7 +69,7 @@ def deadline_warnings(problem: Problem) -> list[str]:
     own_ns = least_time_ns(problem)
     from_source_ns = own_ns.copy()
     found = []
-    for task in _roots_first(problem):
+    for task in roots_first(problem):
         parents = problem.parent_task[problem.parent_first[task] : problem.parent_first[task + 1]]
         from_source_ns[task] += from_source_ns[parents].max(initial=0.0)
         needed_ns = from_source_ns[task] if problem.task_from_source[task] else own_ns[task]
@@ -82,7 +82,7 @@ def deadline_warnings(problem: Problem) -> list[str]:
     return found
 
 
-def _roots_first(problem: Problem) -> list[int]:
+def roots_first(problem: Problem) -> list[int]:
     # Ancestors are no roots, so a root's children have as few of them as the root has.
     has_parents = np.diff(problem.parent_first) > 0
     order: list[int] = np.lexsort((has_parents, np.diff(problem.ancestor_first))).tolist()
