@@ -13,7 +13,7 @@ from rtsched.errors import InputError
 from rtsched.feasibility import roots_first
 from rtsched.problem import ARRIVALS, MAX_TIME_NS, Problem
 
-__all__ = ["MAX_JOBS", "Jobs", "jobs_of"]
+__all__ = ["MAX_JOBS", "Jobs", "check_jobs_known", "jobs_of"]
 
 MAX_JOBS = 100_000
 """More roots than that would take hours."""
@@ -81,6 +81,20 @@ class _Frames:
     parents: list[np.ndarray]
 
 
+def check_jobs_known(problem: Problem) -> None:
+    """Refuse closed loops.
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        One fault for each.
+    """
+    loops = [problem.task_names[task] for task in np.flatnonzero(problem.task_arrival == CLOSED)]
+    if loops:
+        reason = "keeps jobs outstanding, so which jobs there are depends on the schedule; a bound needs to know them"
+        raise InputError([f"task {name!r}: {reason}" for name in loops])
+
+
 def jobs_of(problem: Problem, classes: Classes, seed: int) -> Jobs:
     """Return the jobs of a seed.
 
@@ -95,14 +109,10 @@ def jobs_of(problem: Problem, classes: Classes, seed: int) -> Jobs:
     rtsched.errors.InputError
         A task is a closed loop, or there are too many jobs.
     """
-    loops = [problem.task_names[task] for task in np.flatnonzero(problem.task_arrival == CLOSED)]
-    if loops:
-        raise InputError(
-            [f"bound: task {name!r} keeps jobs outstanding: which jobs there are depends on the schedule, so nothing bounds them" for name in loops]
-        )
+    check_jobs_known(problem)
     roots = foresight.root_releases(problem, seed, MAX_JOBS)
     if roots is None:
-        raise InputError(f"bound: more than {MAX_JOBS:,} frames are released; take a shorter duration_s")
+        raise InputError(f"duration_s: a bound is for at most {MAX_JOBS:,} frames, and more are released; take a shorter one")
     found: dict[int, _Frames] = {}
     needs: dict[int, Needs] = {}
     n_jobs = 0

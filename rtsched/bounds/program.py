@@ -16,6 +16,9 @@ from rtsched.bounds.jobs import Jobs
 
 __all__ = ["Program", "program_of"]
 
+MAX_CELLS = 1_000_000
+"""Of jobs, intervals and classes; beyond that, intervals are put together."""
+
 
 @dataclass(frozen=True, eq=False)
 class Program:
@@ -93,63 +96,93 @@ def program_of(jobs: Jobs, classes: Classes) -> Program:
     own = np.flatnonzero(jobs.can_meet)
     later, late = np.flatnonzero(jobs.can_meet_later), np.intersect1d(np.unique(jobs.parent), np.flatnonzero(jobs.can_end))
     spare = np.concatenate([later, late])
-    edges = np.unique(np.concatenate([jobs.release_ns[own], jobs.until_ns[own], jobs.release_ns[spare], [jobs.end_ns]]))
-    unit_ns = max(1.0, float(np.median(jobs.until_ns[own] - jobs.release_ns[own]))) if len(own) else 1.0
-    length = np.diff(edges) / unit_ns
     builder = _Builder()
     met, met_later, ended_late = np.full((3, jobs.n), -1)
     met[own] = builder.variables(np.ones(len(own)), 1.0)
     met_later[later] = builder.variables(np.ones(len(later)), 1.0)
     ended_late[late] = builder.variables(np.ones(len(late)))
-    room = builder.new_rows((classes.tiles[:, np.newaxis] * length).ravel()).reshape(classes.n, len(length))
-    _add_own(builder, jobs, classes, own, met[own], edges, length, unit_ns, room)
+    grid = _grid_of(builder, jobs, classes, own, spare)
+    _add_own(builder, jobs, classes, grid, own, met[own])
     if len(spare):
-        _add_spare(builder, jobs, classes, later, late, np.concatenate([met_later[later], ended_late[late]]), edges, length, unit_ns, room)
+        _add_spare(builder, jobs, classes, grid, later, met_later[later], late, ended_late[late])
     _add_links(builder, jobs, met, met_later, ended_late)
     return builder.program()
 
 
-def _add_own(
-    builder: _Builder,
-    jobs: Jobs,
-    classes: Classes,
-    own: np.ndarray,
-    met: np.ndarray,
-    edges: np.ndarray,
-    length: np.ndarray,
-    unit_ns: float,
-    room: np.ndarray,
-) -> None:
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Intervals of time.
+
+    Attributes
+    ----------
+    edges_ns : ndarray of int64, shape (n_intervals + 1,)
+    unit_ns : float
+        The program's numbers are in this unit, so that they are near 1.
+    room : ndarray of int64, shape (n_classes, n_intervals)
+        The rows that say how much tile time there is.
+    """
+
+    edges_ns: np.ndarray
+    unit_ns: float
+    room: np.ndarray
+
+    @property
+    def length(self) -> np.ndarray:
+        """Of each interval, in units."""
+        return np.diff(self.edges_ns) / self.unit_ns
+
+    def at(self, times_ns: np.ndarray) -> np.ndarray:
+        """The interval in which, or at whose beginning, each time is."""
+        return np.searchsorted(self.edges_ns, times_ns, side="right") - 1
+
+
+def _grid_of(builder: _Builder, jobs: Jobs, classes: Classes, own: np.ndarray, spare: np.ndarray) -> _Grid:
+    """Cut time where a window begins or ends; where these are too many, only at every second, fourth, ... of them."""
+    begins, ends = jobs.release_ns[own], jobs.until_ns[own]
+    times_ns = np.unique(np.concatenate([begins, ends, jobs.release_ns[spare], [jobs.end_ns]]))
+    while True:
+        n_cells = (np.searchsorted(times_ns, ends) - np.searchsorted(times_ns, begins, side="right") + 1).sum() * classes.n
+        if n_cells <= MAX_CELLS or len(times_ns) < 4:
+            break
+        times_ns = np.concatenate([times_ns[:-1:2], times_ns[-1:]])
+    unit_ns = max(1.0, float(np.median(ends - begins))) if len(own) else 1.0
+    room = builder.new_rows((classes.tiles[:, np.newaxis] * (np.diff(times_ns) / unit_ns)).ravel())
+    return _Grid(times_ns, unit_ns, room.reshape(classes.n, len(times_ns) - 1))
+
+
+def _add_own(builder: _Builder, jobs: Jobs, classes: Classes, grid: _Grid, own: np.ndarray, met: np.ndarray) -> None:
     """What jobs do between their release and their deadline."""
-    first, last = np.searchsorted(edges, jobs.release_ns[own]), np.searchsorted(edges, jobs.until_ns[own])
-    n = last - first
+    begin_ns, end_ns = jobs.release_ns[own], jobs.until_ns[own]
+    first = grid.at(begin_ns)
+    n = np.searchsorted(grid.edges_ns, end_ns) - first
     job = np.repeat(np.arange(len(own)), n)
     interval = np.arange(len(job)) - np.repeat(np.cumsum(n) - n, n) + first[job]
-    used = builder.variables(classes.widest[:, np.newaxis] * length[interval])
-    builder.put(room[:, interval], used, 1.0)
+    inside = np.minimum(end_ns[job], grid.edges_ns[interval + 1]) - np.maximum(begin_ns[job], grid.edges_ns[interval])
+    inside = inside / grid.unit_ns
+    used = builder.variables(classes.widest[:, np.newaxis] * inside)
+    builder.put(grid.room[:, interval], used, 1.0)
     # A job does not run beside itself.
     alone = builder.new_rows(np.zeros(len(job)))
     builder.put(alone, used, 1.0 / classes.widest[:, np.newaxis])
-    builder.put(alone, met[job], -length[interval])
+    builder.put(alone, met[job], -inside)
     if classes.n == 1:
-        total, weight = used, job
+        total, owner = used, job
     else:
-        window = (jobs.until_ns[own] - jobs.release_ns[own]) / unit_ns
-        total, weight = builder.variables(classes.widest[:, np.newaxis] * window), np.arange(len(own))
+        total, owner = builder.variables(classes.widest[:, np.newaxis] * ((end_ns - begin_ns) / grid.unit_ns)), np.arange(len(own))
         rows = builder.new_rows(np.zeros(total.size)).reshape(total.shape)
         builder.put(rows, total, 1.0)
         builder.put(rows[:, job], used, -1.0)
-    _add_cuts(builder, jobs, own, met, total, weight, unit_ns, is_late=False)
+    _add_cuts(builder, jobs, grid, own, met, total, owner, is_late=False)
 
 
 def _add_cuts(
     builder: _Builder,
     jobs: Jobs,
+    grid: _Grid,
     chosen: np.ndarray,
     part: np.ndarray,
     total: np.ndarray,
     owner: np.ndarray,
-    unit_ns: float,
     *,
     is_late: bool,
 ) -> None:
@@ -158,7 +191,7 @@ def _add_cuts(
         members = np.flatnonzero(jobs.task[chosen] == task)
         if not len(members):
             continue
-        cost = (needs.late_cost if is_late else needs.cost)[jobs.place[chosen[members]]] / unit_ns
+        cost = (needs.late_cost if is_late else needs.cost)[jobs.place[chosen[members]]] / grid.unit_ns
         place = np.full(len(chosen), -1)
         place[members] = np.arange(len(members))
         mine = np.flatnonzero(place[owner] >= 0)
@@ -173,30 +206,27 @@ def _add_spare(
     builder: _Builder,
     jobs: Jobs,
     classes: Classes,
+    grid: _Grid,
     later: np.ndarray,
+    met_later: np.ndarray,
     late: np.ndarray,
-    part: np.ndarray,
-    edges: np.ndarray,
-    length: np.ndarray,
-    unit_ns: float,
-    room: np.ndarray,
+    ended_late: np.ndarray,
 ) -> None:
     """What jobs do that may run until the end: a stock of work by class, which grows when one comes and shrinks as it is done."""
-    chosen = np.concatenate([later, late])
-    capacity = classes.tiles * length.sum()
-    window = (edges[-1] - jobs.release_ns[chosen]) / unit_ns
-    total = builder.variables(classes.widest[:, np.newaxis] * window)
+    released_ns = jobs.release_ns[np.concatenate([later, late])]
     n_later = len(later)
-    _add_cuts(builder, jobs, later, part[:n_later], total[:, :n_later], np.arange(n_later), unit_ns, is_late=False)
-    _add_cuts(builder, jobs, late, part[n_later:], total[:, n_later:], np.arange(len(late)), unit_ns, is_late=True)
-    done = builder.variables(classes.tiles[:, np.newaxis] * length)
-    stock = builder.variables(np.broadcast_to(capacity[:, np.newaxis], done.shape)[:, :-1])  # nothing is left behind the last one
-    builder.put(room, done, 1.0)
+    total = builder.variables(classes.widest[:, np.newaxis] * ((grid.edges_ns[-1] - released_ns) / grid.unit_ns))
+    _add_cuts(builder, jobs, grid, later, met_later, total[:, :n_later], np.arange(n_later), is_late=False)
+    _add_cuts(builder, jobs, grid, late, ended_late, total[:, n_later:], np.arange(len(late)), is_late=True)
+    done = builder.variables(classes.tiles[:, np.newaxis] * grid.length)
+    most = classes.tiles * grid.length.sum()
+    stock = builder.variables(np.repeat(most[:, np.newaxis], done.shape[1] - 1, axis=1))  # nothing is left behind the last interval
+    builder.put(grid.room, done, 1.0)
     rows = builder.new_rows(np.zeros(done.size), is_equal=True).reshape(done.shape)
     builder.put(rows, done, 1.0, is_equal=True)
     builder.put(rows[:, :-1], stock, 1.0, is_equal=True)
     builder.put(rows[:, 1:], stock, -1.0, is_equal=True)
-    builder.put(rows[:, np.searchsorted(edges, jobs.release_ns[chosen])], total, -1.0, is_equal=True)
+    builder.put(rows[:, grid.at(released_ns)], total, -1.0, is_equal=True)
 
 
 def _add_links(builder: _Builder, jobs: Jobs, met: np.ndarray, met_later: np.ndarray, ended_late: np.ndarray) -> None:

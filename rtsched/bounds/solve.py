@@ -37,9 +37,8 @@ def optimum_at_most(program: Program) -> float:
         bounds=np.column_stack([np.zeros(len(program.most)), program.most]),
         method="highs",
     )
-    price = np.zeros(program.upper.shape[0])
-    equal_price = np.zeros(program.equal.shape[0])
-    if found.status == 0:
+    price, equal_price = np.zeros(program.upper.shape[0]), np.zeros(program.equal.shape[0])
+    if found.status == 0:  # else no price at all: what the variables may be bounds what they gain
         price = np.maximum(-found.ineqlin.marginals, 0.0)
         if len(equal_price):
             equal_price = -found.eqlin.marginals

@@ -1,7 +1,7 @@
 """The command line. Each command reads its inputs, calls the library and prints what it answers.
 
 Results go to the files that are asked for, and to standard output where that is asked for; whatever else a run tells goes to
-standard error. ``compare``, ``check``, ``list``, ``show``, ``schema``, ``--help`` and ``--version`` are questions: they answer on standard
+standard error. ``compare``, ``bound``, ``check``, ``list``, ``show``, ``schema``, ``--help`` and ``--version`` are questions: they answer on standard
 output.
 
 A file holds a command or a pair; this one puts them together. What a command needs is imported when it runs, so that ``--help``
@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from rtsched._version import __version__
-from rtsched.cli import bandwidth, catalogue, check, compare, import_costs, importing, replay, reproduce, roofline, run, schema
+from rtsched.cli import bandwidth, bound, catalogue, check, compare, import_costs, importing, replay, reproduce, roofline, run, schema
 from rtsched.cli._program import INTERRUPTED, Program, complain
 
 __all__ = ["app", "main"]
@@ -68,6 +68,7 @@ def _root(
 
 app.command(epilog=run.EPILOG)(run.run)
 app.command(epilog=compare.EPILOG)(compare.compare)
+app.command(epilog=bound.EPILOG)(bound.bound)
 app.command(epilog=check.EPILOG)(check.check)
 app.command(epilog=replay.EPILOG)(replay.replay)
 app.command("list")(catalogue.list_)

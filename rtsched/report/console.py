@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["StageWording", "console", "finished_runs", "progress", "simulated_time"]
+__all__ = ["StageWording", "console", "finished_bounds", "finished_runs", "progress", "simulated_time"]
 
 PIPE_COLUMNS = 120
 """Width where there is no terminal: every summary fits without a cut."""
@@ -52,14 +52,16 @@ class _Pipe(Console):
 
 
 @contextmanager
-def progress(shown_on: Console, wording: Callable[[int, int], str]) -> Iterator[Callable[[int, int], None] | None]:
+def progress(shown_on: Console, wording: Callable[[int, int], str], doing: str = "simulating") -> Iterator[Callable[[int, int], None] | None]:
     """Show how far a computation is, once it takes longer than `PROGRESS_AFTER_S`, and clean up behind it.
 
     Parameters
     ----------
     shown_on : rich.console.Console
     wording : callable
-        Says how much is done of how much: `simulated_time` or `finished_runs`.
+        Says how much is done of how much: `simulated_time`, `finished_runs` or `finished_bounds`.
+    doing : str
+        What it does.
 
     Yields
     ------
@@ -69,7 +71,7 @@ def progress(shown_on: Console, wording: Callable[[int, int], str]) -> Iterator[
     if not _is_terminal(shown_on) or shown_on.is_dumb_terminal:
         yield None
         return
-    columns = (TextColumn("simulating"), BarColumn(), TextColumn("{task.fields[done]}"), TimeRemainingColumn())
+    columns = (TextColumn(doing), BarColumn(), TextColumn("{task.fields[done]}"), TimeRemainingColumn())
     bar = Progress(*columns, console=shown_on, transient=True)
     row = bar.add_task("", total=None, done="")
     began = time.monotonic()
@@ -95,6 +97,11 @@ def simulated_time(now_ns: int, end_ns: int) -> str:
 def finished_runs(n_done: int, n_runs: int) -> str:
     """Say how many runs are done."""
     return f"{n_done:,} of {n_runs:,} runs"
+
+
+def finished_bounds(n_done: int, n_seeds: int) -> str:
+    """Say of how many seeds the bound is known."""
+    return f"{n_done:,} of {n_seeds:,} seed{'' if n_seeds == 1 else 's'}"
 
 
 class StageWording:
