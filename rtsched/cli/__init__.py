@@ -1,8 +1,8 @@
 """The command line. Each command reads its inputs, calls the library and prints what it answers.
 
 Results go to the files that are asked for, and to standard output where that is asked for; whatever else a run tells goes to
-standard error. ``compare``, ``bound``, ``check``, ``list``, ``show``, ``schema``, ``--help`` and ``--version`` are questions: they answer on standard
-output.
+standard error. ``compare``, ``bound``, ``check``, ``list``, ``show``, ``schema``, ``--help`` and ``--version`` are questions: they answer
+on standard output.
 
 A file holds a command or a pair; this one puts them together. What a command needs is imported when it runs, so that ``--help``
 comes at once.

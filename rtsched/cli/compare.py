@@ -29,6 +29,7 @@ EPILOG = """\b
 Examples:
   rtsched compare vr_gaming -P fcfs,edf,llf,srpt
   rtsched compare vr_gaming -P edf,llf --seeds 100-199 --baseline edf
+  rtsched compare vr_gaming -P edf,eft --load 2 --seeds 4 --bound
   rtsched compare glasses.yaml -P fcfs,edf --metric violation_rate --json -
   rtsched compare vr_gaming -P eft,mine.py:Greedy --set mapper.patience=3
   rtsched compare vr_gaming -P mine.py:p2,mine.py:p8 --csv values.csv
@@ -66,6 +67,9 @@ def compare(
     load: LoadOption = None,
     settings: SettingsOption = None,
     threads: Annotated[int | None, typer.Option(metavar="N", help="Runs side by side.  [default: the number of CPUs]")] = None,
+    is_bounded: Annotated[
+        bool, typer.Option("--bound", help="Tell how far each policy is from the most jobs that any scheduler can meet.")
+    ] = False,
     json: Annotated[str | None, typer.Option(metavar="FILE", help="Write every value and interval as JSON; - for standard output.")] = None,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write a line per value as CSV; - for standard output.")] = None,
 ) -> None:
@@ -73,10 +77,12 @@ def compare(
 
     The table is printed to standard output; to standard error if a file goes to standard output.
     """
-    from rtsched.report.console import console, finished_runs, progress
+    from rtsched.bounds.bound import bounds_of
+    from rtsched.bounds.jobs import check_jobs_known
+    from rtsched.report.console import console, finished_bounds, finished_runs, progress
     from rtsched.report.failures import role_failure
     from rtsched.study.compare import ComparisonInterrupted, compare_problem
-    from rtsched.study.many import check_threads
+    from rtsched.study.many import available_cpus, check_threads
     from rtsched.study.plan import plan
 
     faults = FaultList()
@@ -87,14 +93,20 @@ def compare(
     ranked = None if metric is None else _names(metric)
     chosen = faults.of(plan, names, 1 if chosen_seeds is None else chosen_seeds, metrics=ranked, baseline=baseline, roles=workload.roles)
     faults.of(check_threads, threads)
+    if is_bounded and workload.problem is not None:
+        faults.of(check_jobs_known, workload.problem)
     check_outputs(faults, {"--json": json, "--csv": csv}, workload.files)
     faults.report()
     assert chosen is not None
     workload.warn()
     chosen = replace(chosen, settings=workload.settings)
+    bounds = None
+    if is_bounded:
+        with progress(console(is_error=True), finished_bounds, "bounding") as report:
+            bounds = bounds_of(workload.compiled, chosen.seeds, threads=threads or available_cpus(), progress=report)
     try:
         with progress(console(is_error=True), finished_runs) as report:
-            found = compare_problem(workload.compiled, chosen, threads=threads, progress=report)
+            found = compare_problem(workload.compiled, chosen, threads=threads, progress=report, bounds=bounds)
     except ComparisonInterrupted as interruption:
         if interruption.comparison is None:
             complain(["interrupted before every policy had finished a seed"])

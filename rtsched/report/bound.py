@@ -72,9 +72,7 @@ def to_dict(found: Bound) -> dict[str, Any]:
         "optimum": found.value,
         "tasks": [
             {"task": task, "n_jobs": n_jobs, "n_possible": n_possible}
-            for task, n_jobs, n_possible in zip(
-                problem.task_names, found.task_jobs.tolist(), found.task_possible.tolist(), strict=True
-            )
+            for task, n_jobs, n_possible in zip(problem.task_names, found.task_jobs.tolist(), found.task_possible.tolist(), strict=True)
         ],
     }
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rtsched.metrics import SCALARS
-from rtsched.report.text import NOTHING, Fitting, changed, digits, facts, name, scale, seconds, table
+from rtsched.report.text import NOTHING, Fitting, changed, digits, facts, name, percent, scale, seconds, table
 
 if TYPE_CHECKING:
     from rtsched.study.compare import Comparison
@@ -67,7 +67,22 @@ def comparison(found: Comparison) -> RenderableType:
     # The widest first; each is (narrow, width of the names of ties, interval of the mean).
     choices = [(False, 40, True), (True, 40, True), (True, 13, True), (True, 8, True), (True, 4, True), (True, 4, False)]
     made = Fitting(*(_table(found, *choice) for choice in choices))
-    return Group(_title(found), *_warnings(found), "", made, "", facts(_legend(found)))
+    return Group(_title(found), *_warnings(found), "", made, *_gap(found), "", facts(_legend(found)))
+
+
+def _gap(found: Comparison) -> list[RenderableType]:
+    """How far each policy is from the most jobs that any scheduler can meet; nothing where that is not known."""
+    gap = found.gap
+    if gap is None:
+        return []
+    at_most = float(gap.at_most.mean())
+    made = table(("policy", "met", "gap", "95 % interval", "gap (%)"), ("policy",))
+    for i in found.order:
+        share = percent(float(gap.means.mean[i]) / at_most) if at_most else NOTHING
+        cells = [digits(float(gap.met[i].mean())), digits(float(gap.means.mean[i])), _interval(gap.means[i], 1.0), share]
+        made.add_row(Text("  ").append(name(found.policies[i])), *cells)
+    heading = f"jobs met of at most {digits(at_most)} that any scheduler can meet ({digits(float(gap.n_jobs.mean()))} jobs)"
+    return ["", Text(heading, "bold"), made]
 
 
 def _table(found: Comparison, is_tight: bool, ties_width: int, has_means: bool) -> Group:
@@ -221,4 +236,6 @@ def _legend(found: Comparison) -> list[tuple[str, str]]:
         rows.append(("rank", "1 + number of policies that are better with an interval that leaves out 0"))
         if len(found.baseline) > LONG_NAME:
             rows.append(("baseline", str(name(found.baseline))))
+    if found.gap is not None:
+        rows.append(("gap", "most jobs that a better scheduler could meet beyond the policy's; the truth may be less"))
     return rows

@@ -52,7 +52,9 @@ class _Pipe(Console):
 
 
 @contextmanager
-def progress(shown_on: Console, wording: Callable[[int, int], str], doing: str = "simulating") -> Iterator[Callable[[int, int], None] | None]:
+def progress(
+    shown_on: Console, wording: Callable[[int, int], str], doing: str = "simulating"
+) -> Iterator[Callable[[int, int], None] | None]:
     """Show how far a computation is, once it takes longer than `PROGRESS_AFTER_S`, and clean up behind it.
 
     Parameters

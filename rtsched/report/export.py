@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from rtsched.study.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     from rtsched.outcome import Outcome
-    from rtsched.study.compare import Comparison
+    from rtsched.study.compare import Comparison, Gap
     from rtsched.study.intervals import Estimates
 
 __all__ = [
@@ -111,6 +111,16 @@ def comparison_to_dict(found: Comparison) -> dict[str, Any]:
         "baseline": found.baseline,
         "confidence": CONFIDENCE,
         "metrics": [_compared(found, m, name) for m, name in enumerate(found.metrics)],
+        **({} if found.gap is None else {"bound": _bounded(found.policies, found.gap)}),
+    }
+
+
+def _bounded(policies: Sequence[str], gap: Gap) -> dict[str, Any]:
+    """The most jobs that can be met under each seed, and what the policies met of them."""
+    return {
+        "n_jobs": gap.n_jobs.tolist(),
+        "n_met_at_most": gap.at_most.tolist(),
+        "policies": [{"policy": name, "n_met": gap.met[i].tolist(), "gap": _estimate(gap.means[i])} for i, name in enumerate(policies)],
     }
 
 

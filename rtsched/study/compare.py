@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsched._version import __version__
+from rtsched.bounds.bound import Bound, bounds_of
+from rtsched.bounds.jobs import check_jobs_known
 from rtsched.errors import FaultList
 from rtsched.metrics import SCALARS
+from rtsched.outcome import STATUSES
 from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
 from rtsched.problem import Problem
 from rtsched.run import compile, sha256_of
 from rtsched.study.intervals import EQUAL, Estimates, mean_intervals
-from rtsched.study.many import ManyInterrupted, check_threads, simulate_many
+from rtsched.study.many import ManyInterrupted, available_cpus, check_threads, simulate_many
 from rtsched.study.plan import Plan, plan
 from rtsched.workload.scenario import Scenario
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
     from rtsched.outcome import Outcome
 
-__all__ = ["Comparison", "ComparisonInterrupted", "compare", "compare_problem"]
+__all__ = ["Comparison", "ComparisonInterrupted", "Gap", "compare", "compare_problem"]
 
 
 class ComparisonInterrupted(KeyboardInterrupt):
@@ -44,6 +47,32 @@ class ComparisonInterrupted(KeyboardInterrupt):
     def __init__(self, comparison: Comparison | None) -> None:
         super().__init__("interrupted")
         self.comparison = comparison
+
+
+@dataclass(frozen=True, eq=False)
+class Gap:
+    """Jobs that policies met, and the most that any scheduler can meet.
+
+    Attributes
+    ----------
+    n_jobs, at_most : ndarray of int64, shape (n_seeds,)
+        Of `rtsched.Bound`: jobs that exist, and the most that can be met.
+    met : ndarray of int64, shape (n_policies, n_seeds)
+    """
+
+    n_jobs: NDArray[np.int64]
+    at_most: NDArray[np.int64]
+    met: NDArray[np.int64]
+
+    @cached_property
+    def values(self) -> NDArray[np.int64]:
+        """Jobs that a better scheduler might meet, at most: shape (n_policies, n_seeds)."""
+        return self.at_most - self.met
+
+    @cached_property
+    def means(self) -> Estimates:
+        """Mean of `values` over seeds with its 95 % interval, shape (n_policies,)."""
+        return _estimated(self.values.astype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +95,8 @@ class Comparison:
     provenance : dict
         ``version``, names, a digest of the problem and of each policy, ``settings`` (what was changed of the inputs, path to
         value), and a digest of everything.
+    gap : Gap or None
+        How far the policies are from the best that any scheduler can do; None when it was not asked for.
     """
 
     problem: Problem = field(repr=False)
@@ -76,6 +107,7 @@ class Comparison:
     baseline: str
     is_complete: bool
     provenance: dict[str, Any] = field(repr=False)
+    gap: Gap | None = None
 
     @cached_property
     def means(self) -> Estimates:
@@ -184,6 +216,7 @@ def compare(
     settings: Mapping[str, object] | None = None,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    bound: bool = False,
 ) -> Comparison:
     """Compare policies on a scenario, seed by seed.
 
@@ -211,6 +244,8 @@ def compare(
         Default: the number of available CPUs. The result is the same for any number.
     progress : callable, optional
         Called about every 50 ms with the number of finished runs and of all.
+    bound : bool
+        Tell how far the policies are from the most jobs that any scheduler can meet (`rtsched.bound`), under each seed.
 
     Returns
     -------
@@ -237,14 +272,22 @@ def compare(
     chosen = faults.of(plan, policies, seeds, metrics=metrics, baseline=baseline, roles=wanted.roles)
     given = wanted.given(duration_s=duration_s, load=load)
     faults.of(check_threads, threads)
+    if bound and problem is not None:
+        faults.of(check_jobs_known, problem)
     faults.report()
     assert problem is not None
     assert chosen is not None
-    return compare_problem(problem, replace(chosen, settings=given), threads=threads, progress=progress)
+    bounds = bounds_of(problem, chosen.seeds, threads=threads or available_cpus()) if bound else None
+    return compare_problem(problem, replace(chosen, settings=given), threads=threads, progress=progress, bounds=bounds)
 
 
 def compare_problem(
-    problem: Problem, plan: Plan, *, threads: int | None = None, progress: Callable[[int, int], None] | None = None
+    problem: Problem,
+    plan: Plan,
+    *,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    bounds: Sequence[Bound] | None = None,
 ) -> Comparison:
     """Compare policies on a compiled problem.
 
@@ -254,6 +297,8 @@ def compare_problem(
     plan : Plan
     threads, progress
         As for `compare`.
+    bounds : sequence of Bound, optional
+        Of the plan's seeds, to tell how far the policies are from them.
 
     Raises
     ------
@@ -263,7 +308,8 @@ def compare_problem(
     scalars = [SCALARS[name] for name in plan.metrics]
 
     def reduce(outcome: Outcome) -> list[float]:
-        return [one.of(outcome.metrics) for one in scalars]
+        n_met = outcome.metrics.status_counts[:, STATUSES.index("met")].sum()
+        return [*(one.of(outcome.metrics) for one in scalars), float(n_met)]
 
     # Seed by seed, so that an interrupted comparison has whole seeds.
     runs = [(policy, seed) for seed in plan.seeds for policy in plan.policies]
@@ -277,14 +323,17 @@ def compare_problem(
             raise ComparisonInterrupted(None) from None
         seeds = tuple(plan.seeds[i] for i in whole)
         kept = [one for i in whole for one in found[i * size : (i + 1) * size] if one is not None]
-        raise ComparisonInterrupted(_comparison(problem, plan, seeds, kept)) from None
-    return _comparison(problem, plan, plan.seeds, results)
+        raise ComparisonInterrupted(_comparison(problem, plan, seeds, kept, bounds)) from None
+    return _comparison(problem, plan, plan.seeds, results, bounds)
 
 
-def _comparison(problem: Problem, plan: Plan, seeds: tuple[int, ...], results: list[list[float]]) -> Comparison:
-    """Arrange the results, which come by seed and then by policy."""
-    shape = (len(seeds), len(plan.policies), len(plan.metrics))
-    values = np.ascontiguousarray(np.array(results, dtype=np.float64).reshape(shape).transpose(2, 1, 0))
+def _comparison(
+    problem: Problem, plan: Plan, seeds: tuple[int, ...], results: list[list[float]], bounds: Sequence[Bound] | None
+) -> Comparison:
+    """Arrange the results, which come by seed and then by policy: the metrics, and the jobs that were met."""
+    shape = (len(seeds), len(plan.policies), len(plan.metrics) + 1)
+    found = np.array(results, dtype=np.float64).reshape(shape).transpose(2, 1, 0)
+    values = np.ascontiguousarray(found[:-1])
     names = tuple(one.name for one in plan.policies)
     return Comparison(
         problem=problem,
@@ -295,7 +344,14 @@ def _comparison(problem: Problem, plan: Plan, seeds: tuple[int, ...], results: l
         baseline=plan.baseline if plan.baseline is not None else names[_best(values[0], plan.metrics[0])],
         is_complete=seeds == plan.seeds,
         provenance=_provenance(problem, plan, seeds),
+        gap=None if bounds is None else _gap(bounds, seeds, found[-1]),
     )
+
+
+def _gap(bounds: Sequence[Bound], seeds: tuple[int, ...], n_met: NDArray[np.float64]) -> Gap:
+    known = {one.seed: one for one in bounds}
+    n_jobs, at_most = (np.array([getattr(known[seed], name) for seed in seeds], dtype=np.int64) for name in ("n_jobs", "n_met"))
+    return Gap(n_jobs, at_most, n_met.astype(np.int64))
 
 
 def _best(values: NDArray[np.float64], metric: str) -> int:
