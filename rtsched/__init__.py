@@ -42,7 +42,7 @@ from rtsched.workload.model import Block, Model, Subnet
 from rtsched.workload.scenario import Capacity, Scenario, Task, TimeFactor, WeightedPriority
 
 if TYPE_CHECKING:
-    from rtsched.bounds.bound import Bound, bound
+    from rtsched.bounds.bounding import Bound, bound
     from rtsched.recorded.replay import replay
     from rtsched.saved import load_outcome
     from rtsched.study.compare import Comparison, ComparisonInterrupted, compare
@@ -50,10 +50,10 @@ if TYPE_CHECKING:
 
 # Imported when they are first used: 50 of the 350 ms that `import rtsched` would take otherwise.
 _LATE = {
-    "Bound": "rtsched.bounds.bound",
+    "Bound": "rtsched.bounds.bounding",
     "Comparison": "rtsched.study.compare",
     "ComparisonInterrupted": "rtsched.study.compare",
-    "bound": "rtsched.bounds.bound",
+    "bound": "rtsched.bounds.bounding",
     "compare": "rtsched.study.compare",
     "load_outcome": "rtsched.saved",
     "replay": "rtsched.recorded.replay",

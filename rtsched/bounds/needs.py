@@ -110,7 +110,7 @@ def _subnet_needs(
         total = runs @ values if values.ndim == 1 else (runs * values).sum(axis=1)
         return np.asarray(total)[back] * (1 - 1e-12)
 
-    least_ns = summed(times.min(axis=-1))
+    least_ns = np.ceil(summed(times.min(axis=-1)))
     is_late = least_ns > limit_ns
     cost = np.empty((len(frames), len(prices)))
     late_cost = np.empty_like(cost)

@@ -35,7 +35,7 @@ def bound(
     The bound is the optimum of a linear program in which jobs may be interrupted and moved at any time and memory is never short.
     It is printed to standard output; to standard error if the file goes there.
     """
-    from rtsched.bounds.bound import bounds_of, check_no_roles
+    from rtsched.bounds.bounding import bounds_of, check_no_roles
     from rtsched.bounds.jobs import check_jobs_known
     from rtsched.report import bound as report
     from rtsched.report import files

@@ -77,7 +77,7 @@ def compare(
 
     The table is printed to standard output; to standard error if a file goes to standard output.
     """
-    from rtsched.bounds.bound import bounds_of
+    from rtsched.bounds.bounding import bounds_of
     from rtsched.bounds.jobs import check_jobs_known
     from rtsched.report.console import console, finished_bounds, finished_runs, progress
     from rtsched.report.failures import role_failure

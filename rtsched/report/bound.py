@@ -11,7 +11,7 @@ from rich.text import Text
 from rtsched.report.text import changed, facts, name, percent, seconds, table
 
 if TYPE_CHECKING:
-    from rtsched.bounds.bound import Bound
+    from rtsched.bounds.bounding import Bound
 
 __all__ = ["BOUND_FORMAT", "summary", "to_dict", "to_json"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsched._version import __version__
-from rtsched.bounds.bound import Bound, bounds_of
+from rtsched.bounds.bounding import Bound, bounds_of
 from rtsched.bounds.jobs import check_jobs_known
 from rtsched.errors import FaultList
 from rtsched.metrics import SCALARS

@@ -21,8 +21,12 @@ class TinyJob:
 
 
 def most_met(jobs, n_accelerators):
-    """Search over all decisions at all whole ns; work that is put off beyond `last_ns` gains nothing."""
-    last_ns = max(job.release_ns for job in jobs) + 2 * sum(max(t for t in row if t) for job in jobs for row in job.times)
+    """Search over all decisions at all whole ns.
+
+    When all has been released, an instant at which nothing runs can be left out of a schedule, so none needs to go on for longer
+    than all the work takes.
+    """
+    last_ns = max(job.release_ns for job in jobs) + sum(max(t for t in row if t) for job in jobs for row in job.times)
 
     def source_ns(j):
         return jobs[j].release_ns if jobs[j].parent is None else source_ns(jobs[j].parent)
@@ -34,9 +38,8 @@ def most_met(jobs, n_accelerators):
             return 0
         at_work = {one[0] for one in running if one}
         free = [a for a, one in enumerate(running) if one is None]
-        ready = [
-            j for j, job in enumerate(jobs) if j not in at_work and released[j] is not None and now >= released[j] and done[j] < len(job.times)
-        ]  # fmt: skip
+        waiting = [j for j in range(len(jobs)) if j not in at_work and released[j] is not None and now >= released[j]]
+        ready = [j for j in waiting if done[j] < len(jobs[j].times)]
         most = 0
         for chosen in product([None, *ready], repeat=len(free)):
             taken = [j for j in chosen if j is not None]
