@@ -22,6 +22,7 @@ def test_without_a_command_there_is_help(arguments):
     assert re.findall(r"^  (\w+)  ", result.stdout, flags=re.MULTILINE) == [
         "run",
         "compare",
+        "bound",
         "check",
         "replay",
         "list",
@@ -40,6 +41,7 @@ def test_without_a_command_there_is_help(arguments):
     [
         ("run",),
         ("compare",),
+        ("bound",),
         ("check",),
         ("list",),
         ("show",),
@@ -64,11 +66,13 @@ def test_help_of_commands_fits_a_terminal(command):
 def test_examples_of_the_help_are_accepted(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(MINE)
-    text = "".join(invoke(*command, "--help").stdout for command in [(), ("run",), ("compare",), ("show",), ("bandwidth",)])
-    examples = re.findall(r"^    rtsched ((?:run|compare|bandwidth) vr_gaming[^|\n]*|list .*|show [\w.:]+)$", text, flags=re.MULTILINE)
-    assert len(examples) == 16
+    text = "".join(invoke(*command, "--help").stdout for command in [(), ("run",), ("compare",), ("bound",), ("show",), ("bandwidth",)])
+    examples = re.findall(
+        r"^    rtsched ((?:run|compare|bound|bandwidth) vr_gaming[^|\n]*|list .*|show [\w.:]+)$", text, flags=re.MULTILINE
+    )
+    assert len(examples) == 19
     for arguments in map(str.split, examples):
-        result = invoke(*arguments, *(["--duration", "0.15"] if arguments[0] in ("run", "compare", "bandwidth") else []))
+        result = invoke(*arguments, *(["--duration", "0.15"] if arguments[0] in ("run", "compare", "bound", "bandwidth") else []))
         assert result.exit_code == 0, arguments
 
 

@@ -1,4 +1,4 @@
-"""The examples of docs/inputs.md, docs/policies.md and docs/comparing.md run, and the pages name every field."""
+"""The examples of docs/inputs.md, docs/policies.md, docs/comparing.md and docs/bounds.md run, and the pages name every field."""
 
 import re
 import shutil
@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 INPUTS = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
 POLICIES = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
 COMPARING = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
+BOUNDS = (ROOT / "docs" / "bounds.md").read_text(encoding="utf-8")
 REPLAY = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
 LAYERS = (
     rtsched.Conv,
@@ -67,9 +68,7 @@ def attributes(view):
     return [name for name in vars(view) if not name.startswith("_")]
 
 
-@pytest.mark.parametrize(
-    "code", [*blocks(INPUTS, "python"), *blocks(POLICIES, "python"), *blocks(COMPARING, "python"), *blocks(REPLAY, "python")]
-)
+@pytest.mark.parametrize("code", [code for page in (INPUTS, POLICIES, COMPARING, BOUNDS, REPLAY) for code in blocks(page, "python")])
 def test_python_examples_run(code, tmp_path):
     done = subprocess.run([sys.executable, "-P", "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -161,6 +160,6 @@ def test_summaries_are_printed_with_rich():
     assert re.findall(r"^print\(.*summary\(\)\)", INPUTS + POLICIES + COMPARING, flags=re.MULTILINE) == []
 
 
-@pytest.mark.parametrize("text", [INPUTS, POLICIES, COMPARING])
+@pytest.mark.parametrize("text", [INPUTS, POLICIES, COMPARING, BOUNDS])
 def test_lines_are_short_outside_tables(text):
     assert [line for line in text.splitlines() if len(line) > 130 and not line.startswith("|")] == []
