@@ -16,7 +16,7 @@ from rtsched.bounds.jobs import Jobs
 
 __all__ = ["Program", "program_of"]
 
-MAX_CELLS = 1_000_000
+MAX_CELLS = 300_000
 """Of jobs, intervals and classes; beyond that, intervals are put together."""
 
 
