@@ -18,7 +18,7 @@ from rtsched.problem import Problem
 __all__ = ["MAX_PRICES", "Needs", "needs_of"]
 
 MAX_PRICES = 8
-"""Cuts per job. On the built-in scenarios more than that move a bound by less than one job in a thousand."""
+"""Cuts per job. On overloaded built-in scenarios 2 to 40 of them gave the same bounds."""
 
 URGENCIES = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Prices of a job's own time, in those of a tile: what it is worth to end in time on more tiles or a faster accelerator."""

@@ -168,7 +168,12 @@ def test_fewer_intervals_are_a_relaxation(monkeypatch):
     problem = rtsched.compile("vr_gaming", duration_s=0.3, load=3)
     exact = bound_problem(problem)
     monkeypatch.setattr(program, "MAX_CELLS", 200)
+    monkeypatch.setattr(program, "MEAN_INTERVALS", 1)
     coarse = bound_problem(problem)
+    classes = classes_of(problem)
+    n_cells = len(program.program_of(jobs.jobs_of(problem, classes, 0), classes).gain)
+    monkeypatch.undo()
+    assert n_cells < len(program.program_of(jobs.jobs_of(problem, classes, 0), classes).gain)
     assert exact.value - 1e-6 <= coarse.value < exact.n_jobs
     assert exact.n_met < exact.n_jobs
 
