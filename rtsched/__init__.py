@@ -42,6 +42,7 @@ from rtsched.workload.model import Block, Model, Subnet
 from rtsched.workload.scenario import Capacity, Scenario, Task, TimeFactor, WeightedPriority
 
 if TYPE_CHECKING:
+    from rtsched.attribution import Attribution, attribute
     from rtsched.bounds.bounding import Bound, bound
     from rtsched.recorded.replay import replay
     from rtsched.saved import load_outcome
@@ -50,9 +51,11 @@ if TYPE_CHECKING:
 
 # Imported when they are first used: 50 of the 350 ms that `import rtsched` would take otherwise.
 _LATE = {
+    "Attribution": "rtsched.attribution",
     "Bound": "rtsched.bounds.bounding",
     "Comparison": "rtsched.study.compare",
     "ComparisonInterrupted": "rtsched.study.compare",
+    "attribute": "rtsched.attribution",
     "bound": "rtsched.bounds.bounding",
     "compare": "rtsched.study.compare",
     "load_outcome": "rtsched.saved",
@@ -62,6 +65,7 @@ _LATE = {
 
 __all__ = [
     "Accelerator",
+    "Attribution",
     "Block",
     "Bound",
     "Capacity",
@@ -108,6 +112,7 @@ __all__ = [
     "Tuner",
     "WeightedPriority",
     "__version__",
+    "attribute",
     "bound",
     "compare",
     "compile",

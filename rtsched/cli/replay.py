@@ -77,7 +77,8 @@ def replay(
     status = 0
     with progress(shown_on, simulated_time) as report, failures_of(found[0].name):
         try:
-            outcome = run_recording(recording, *found, layers=save is not None, progress=report)
+            kept = save is not None
+            outcome = run_recording(recording, *found, layers=kept, rates=kept, progress=report)
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
     if json is not None:

@@ -46,7 +46,9 @@ def run(
     settings: SettingsOption = None,
     json: Annotated[str | None, typer.Option(metavar="FILE", help="Write every metric as JSON; - for standard output.")] = None,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write a line per job as CSV; - for standard output.")] = None,
-    save: Annotated[str | None, typer.Option(metavar="FILE.npz", help="Write everything, with every layer: for rtsched check.")] = None,
+    save: Annotated[
+        str | None, typer.Option(metavar="FILE.npz", help="Write everything, with every layer: for rtsched check and report.")
+    ] = None,
 ) -> None:
     """Run a scenario on a platform under a policy.
 
@@ -72,7 +74,8 @@ def run(
     status = 0
     with progress(shown_on, simulated_time) as report, failures_of(chosen.name):
         try:
-            outcome = simulate(workload.compiled, chosen, seed=seed, layers=save is not None, progress=report, settings=workload.settings)
+            kept = save is not None
+            outcome = simulate(workload.compiled, chosen, seed=seed, layers=kept, rates=kept, progress=report, settings=workload.settings)
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
     if json is not None:

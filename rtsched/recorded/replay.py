@@ -274,11 +274,12 @@ def run_recording(
     changes: Mapping[str, object],
     *,
     layers: bool = False,
+    rates: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Run what `load_recording` read under what `replay_policy` made."""
     problem = recording.problem(is_pattern_aware=policy.name in PATTERN_AWARE)
-    return run(problem, policy, layers=layers, progress=progress, settings=changes)
+    return run(problem, policy, layers=layers, rates=rates, progress=progress, settings=changes)
 
 
 def finish_lines(recording: Recording, outcome: Outcome) -> Iterator[str]:

@@ -9,7 +9,7 @@ from rtsched.testing.draws import recorded_ns, time_factors, whole_ns
 from rtsched.testing.findings import LATE, NEVER_NS, UNFINISHED, Findings
 from rtsched.testing.paths import Paths
 
-__all__ = ["LAYER_CHECKS", "actual_ns", "check_layer_table"]
+__all__ = ["LAYER_CHECKS", "actual_ns", "check_layer_table", "execution_ns", "switching_ns"]
 
 
 def check_layer_table(findings: Findings) -> None:
@@ -134,14 +134,25 @@ def _check_tile(findings: Findings, tile: int, before: np.ndarray, after: np.nda
 
 def least_ns(findings: Findings) -> np.ndarray:
     """The least time that each executed layer takes: its actual one alone, with what switching and regrouping add; shape (n_layers,)."""
+    least: np.ndarray = execution_ns(findings) + switching_ns(findings)
+    return least
+
+
+def execution_ns(findings: Findings) -> np.ndarray:
+    """The actual time of each executed layer alone, without a switch; shape (n_layers,)."""
+    port = findings.problem.port_bytes_per_ns[findings.layers["accelerator"]]
+    moves_ns = whole_ns(findings.layer_costs["dram_bytes"] / port)
+    return actual_ns(findings, findings.layer_costs["t_iso_ns"], moves_ns)
+
+
+def switching_ns(findings: Findings) -> np.ndarray:
+    """What the moved activations, and another number of tiles than before, add to each executed layer alone; shape (n_layers,)."""
     layers, problem = findings.layers, findings.problem
     moved = np.ceil(layers["switch_bytes"] / problem.port_bytes_per_ns[layers["accelerator"]])
-    moves_ns = whole_ns(findings.layer_costs["dram_bytes"] / problem.port_bytes_per_ns[layers["accelerator"]])
-    actual = actual_ns(findings, findings.layer_costs["t_iso_ns"], moves_ns)
-    least: np.ndarray = actual + np.minimum(moved, float(NEVER_NS)).astype(np.int64)
+    added: np.ndarray = np.minimum(moved, float(NEVER_NS)).astype(np.int64)
     regroups = ~findings.is_first[1:] & (findings.n_tiles[1:] != findings.n_tiles[:-1])
-    least[1:] += regroups * problem.regroup_ns
-    return least
+    added[1:] += regroups * problem.regroup_ns
+    return added
 
 
 def actual_ns(findings: Findings, estimate_ns: np.ndarray, least_ns: np.ndarray | None = None) -> np.ndarray:
