@@ -17,7 +17,21 @@ from typing import Annotated
 import typer
 
 from rtsched._version import __version__
-from rtsched.cli import bandwidth, bound, catalogue, check, compare, import_costs, importing, replay, reproduce, roofline, run, schema
+from rtsched.cli import (
+    bandwidth,
+    bound,
+    catalogue,
+    check,
+    compare,
+    import_costs,
+    importing,
+    replay,
+    report,
+    reproduce,
+    roofline,
+    run,
+    schema,
+)
 from rtsched.cli._program import INTERRUPTED, Program, complain
 
 __all__ = ["app", "main"]
@@ -71,6 +85,7 @@ app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=bound.EPILOG)(bound.bound)
 app.command(epilog=check.EPILOG)(check.check)
 app.command(epilog=replay.EPILOG)(replay.replay)
+app.command(epilog=report.EPILOG)(report.report)
 app.command("list")(catalogue.list_)
 app.command(epilog=catalogue.SHOW_EPILOG)(catalogue.show)
 app.command(epilog=roofline.EPILOG)(roofline.roofline)

@@ -66,10 +66,10 @@ def scale(largest: float) -> tuple[float, str]:
 
     Examples
     --------
-    >>> scale(0.0234)
-    (0.001, 'm')
+    >>> scale(0.0234), scale(float("nan"))
+    ((0.001, 'm'), (1.0, ''))
     """
-    exponent = 0 if not largest else 3 * math.floor(int(f"{largest:.2e}".partition("e")[2]) / 3)
+    exponent = 0 if not largest or not math.isfinite(largest) else 3 * math.floor(int(f"{largest:.2e}".partition("e")[2]) / 3)
     exponent = min(max(exponent, min(PREFIXES)), max(PREFIXES))
     return 10.0**exponent, PREFIXES[exponent]
 
