@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from rtsched.recorded.replay import replay
     from rtsched.saved import load_outcome
     from rtsched.study.compare import Comparison, ComparisonInterrupted, compare
+    from rtsched.study.sweep.model import Study
+    from rtsched.study.sweep.results import StudyRuns
+    from rtsched.study.sweep.run import SweepInterrupted
     from rtsched.study.task_sets import uunifast
 
 # Imported when they are first used: 50 of the 350 ms that `import rtsched` would take otherwise.
@@ -55,6 +58,9 @@ _LATE = {
     "Bound": "rtsched.bounds.bounding",
     "Comparison": "rtsched.study.compare",
     "ComparisonInterrupted": "rtsched.study.compare",
+    "Study": "rtsched.study.sweep.model",
+    "StudyRuns": "rtsched.study.sweep.results",
+    "SweepInterrupted": "rtsched.study.sweep.run",
     "attribute": "rtsched.attribution",
     "bound": "rtsched.bounds.bounding",
     "compare": "rtsched.study.compare",
@@ -104,7 +110,10 @@ __all__ = [
     "Selector",
     "Setting",
     "Softmax",
+    "Study",
+    "StudyRuns",
     "Subnet",
+    "SweepInterrupted",
     "SystolicCost",
     "TableCost",
     "Task",

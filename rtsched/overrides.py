@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -106,12 +106,14 @@ class Settings:
         return cls._sorted(found, faults)
 
     @classmethod
-    def of(cls, settings: Mapping[str, object] | Settings | None) -> Settings:
+    def of(cls, settings: Mapping[str, object] | Settings | None, label: Callable[[str], str] | None = None) -> Settings:
         """Take settings from Python.
 
         Parameters
         ----------
         settings : mapping of path to value, Settings or None
+        label : callable, optional
+            What messages call the setting of a path.
         """
         if isinstance(settings, Settings):
             return settings
@@ -121,7 +123,8 @@ class Settings:
             return cls(faults=(f"settings must map paths to values, got {settings!r:.60}",))
         faults = [f"settings: a path must be text, got {path!r:.60}" for path in settings if not isinstance(path, str)]
         texts = {path: value for path, value in settings.items() if isinstance(path, str)}
-        found = [Override(path, _node(_plain(value)), f"settings[{short(repr(path))}]") for path, value in texts.items()]
+        named = label or (lambda path: f"settings[{short(repr(path))}]")
+        found = [Override(path, _node(_plain(value)), named(path)) for path, value in texts.items()]
         return cls._sorted(found, faults)
 
     @classmethod

@@ -31,6 +31,8 @@ from rtsched.cli import (
     roofline,
     run,
     schema,
+    study,
+    sweep,
 )
 from rtsched.cli._program import INTERRUPTED, Program, complain
 
@@ -83,6 +85,8 @@ def _root(
 app.command(epilog=run.EPILOG)(run.run)
 app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=bound.EPILOG)(bound.bound)
+app.command(epilog=sweep.EPILOG)(sweep.sweep)
+app.add_typer(study.app, name="study")
 app.command(epilog=check.EPILOG)(check.check)
 app.command(epilog=replay.EPILOG)(replay.replay)
 app.command(epilog=report.EPILOG)(report.report)

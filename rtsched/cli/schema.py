@@ -13,6 +13,7 @@ EPILOG = """\b
 Examples:
   rtsched schema scenario > scenario.schema.json
   rtsched schema platform > platform.schema.json
+  rtsched schema study > study.schema.json
 
 An editor with the YAML language server checks and completes a file that begins with
 
@@ -23,10 +24,11 @@ An editor with the YAML language server checks and completes a file that begins 
 class _Document(StrEnum):
     SCENARIO = "scenario"
     PLATFORM = "platform"
+    STUDY = "study"
 
 
-def schema(what: Annotated[_Document, typer.Argument(metavar="WHAT", help="scenario or platform.")]) -> None:
-    """Print the JSON Schema of scenarios or platforms.
+def schema(what: Annotated[_Document, typer.Argument(metavar="WHAT", help="scenario, platform or study.")]) -> None:
+    """Print the JSON Schema of scenarios, platforms or studies.
 
     It has every key with its type, bounds and meaning. Rules over several keys are checked by the other commands.
     """

@@ -140,14 +140,9 @@ def _columns(found: Comparison, ties_width: int, *, is_tight: bool) -> list[_Col
     return columns
 
 
-def _is_tie(found: Comparison, m: int, i: int, j: int) -> bool:
-    """Whether neither of two policies is better beyond doubt, though there are seeds enough to tell."""
-    return int(found.differences.n[m, i, j]) > 1 and not found.is_better[m, i, j] and not found.is_better[m, j, i]
-
-
 def _ties(found: Comparison, m: int, i: int, base: int, width: int) -> Text:
     """The policies that one ties with, so many as there is room for; of ties with the baseline the verdicts tell."""
-    names = [found.policies[j] for j in found.order if base not in (i, j) and i != j and _is_tie(found, m, i, j)]
+    names = [found.policies[j] for j in found.order if base not in (i, j) and i != j and found.is_tie(m, i, j)]
     for n_shown in range(len(names), -1, -1):
         more = len(names) - n_shown
         text = ", ".join(names[:n_shown]) + (f"{' ' if n_shown else ''}+{more}" if more else "")
@@ -189,7 +184,7 @@ def _verdict(found: Comparison, m: int, i: int, base: int) -> Text:
         return Text("better", "green")
     if found.is_better[m, base, i]:
         return Text("worse", "red")
-    if i == base or not _is_tie(found, m, i, base):
+    if i == base or not found.is_tie(m, i, base):
         return Text()
     return Text("same" if found.is_same[m, i, base] else "tie")
 

@@ -15,13 +15,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from rtsched.platform.platform import Platform
+from rtsched.study.sweep.model import Study
 from rtsched.workload.scenario import Scenario
 
 __all__ = ["DIALECT", "schema", "schema_json"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-DOCUMENTS: dict[str, type[BaseModel]] = {"scenario": Scenario, "platform": Platform}
+DOCUMENTS: dict[str, type[BaseModel]] = {"scenario": Scenario, "platform": Platform, "study": Study}
 
 _SECTION = re.compile(r"^(\w[\w ]*)\n-+$", flags=re.MULTILINE)
 _ENTRY = re.compile(r"^(\w[\w, ]*) : .*$", flags=re.MULTILINE)
@@ -32,7 +33,7 @@ def schema(what: str) -> dict[str, Any]:
 
     Parameters
     ----------
-    what : {"scenario", "platform"}
+    what : {"scenario", "platform", "study"}
 
     Returns
     -------

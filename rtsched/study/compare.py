@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +19,10 @@ from rtsched.overrides import Settings
 from rtsched.platform.platform import Platform
 from rtsched.problem import Problem
 from rtsched.run import compile, sha256_of
-from rtsched.study.intervals import EQUAL, Estimates, mean_intervals
+from rtsched.study.intervals import Estimates
 from rtsched.study.many import ManyInterrupted, available_cpus, check_threads, simulate_many
 from rtsched.study.plan import Plan, plan
+from rtsched.study.statistics import PairedValues, estimated
 from rtsched.workload.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ class Gap:
     @cached_property
     def means(self) -> Estimates:
         """Mean of `values` over seeds with its 95 % interval, shape (n_policies,)."""
-        return _estimated(self.values.astype(np.float64))
+        return estimated(self.values.astype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(PairedValues):
     """Metrics of several policies over the same seeds. Every policy saw the same frames, so differences are paired by seed.
 
     Attributes
@@ -108,69 +108,6 @@ class Comparison:
     is_complete: bool
     provenance: dict[str, Any] = field(repr=False)
     gap: Gap | None = None
-
-    @cached_property
-    def means(self) -> Estimates:
-        """Mean over seeds with its 95 % interval, shape (n_metrics, n_policies)."""
-        return _estimated(self.values)
-
-    @cached_property
-    def differences(self) -> Estimates:
-        """Paired difference with its 95 % interval, shape (n_metrics, n_policies, n_policies); [m, i, j] is i minus j.
-
-        The mean, over the seeds for which the metric is defined under both, of the policies' difference under that seed.
-        """
-        difference = self._paired()
-        above = np.triu_indices(len(self.policies), 1)
-        half = _estimated(difference[:, *above])
-        shape = difference.shape[:3]
-        mean, low, high = np.zeros((3, *shape))
-        n = np.broadcast_to(np.isfinite(self.values).sum(axis=2)[:, :, np.newaxis], shape).copy()
-        below = above[::-1]
-        mean[:, *above], low[:, *above], high[:, *above], n[:, *above] = half.mean, half.low, half.high, half.n
-        mean[:, *below], low[:, *below], high[:, *below], n[:, *below] = 0.0 - half.mean, 0.0 - half.high, 0.0 - half.low, half.n
-        return Estimates(mean, low, high, n)
-
-    def _paired(self) -> NDArray[np.float64]:
-        """Differences by seed, shape (n_metrics, n_policies, n_policies, n_seeds); 0 where only rounding differs."""
-        one, other = self.values[:, :, np.newaxis], self.values[:, np.newaxis]
-        difference = one - other
-        difference[np.abs(difference) <= EQUAL * np.maximum(np.abs(one), np.abs(other))] = 0.0
-        return difference
-
-    @cached_property
-    def is_same(self) -> NDArray[np.bool_]:
-        """Whether two policies are equal under every seed under which both have a value, shape (n_metrics, n_policies, n_policies)."""
-        difference = self._paired()
-        is_defined = np.isfinite(difference)
-        same: NDArray[np.bool_] = ((difference == 0) | ~is_defined).all(axis=-1) & is_defined.any(axis=-1)
-        return same
-
-    @cached_property
-    def is_better(self) -> NDArray[np.bool_]:
-        """Whether a policy is better than another beyond doubt, shape (n_metrics, n_policies, n_policies); [m, i, j]: i than j.
-
-        The interval of the paired difference leaves out 0 on the better side. When neither is better, the two tie. Ties are
-        not transitive: of three policies the first may tie with the second, that with the third, and the first be better than
-        the third.
-        """
-        less = np.array([SCALARS[name].better == "less" for name in self.metrics])[:, np.newaxis, np.newaxis]
-        found: NDArray[np.bool_] = np.where(less, self.differences.high < 0, self.differences.low > 0)
-        return found
-
-    @cached_property
-    def ranks(self) -> NDArray[np.int64]:
-        """1 + number of policies that are better beyond doubt, shape (n_metrics, n_policies); 0 where the metric is undefined."""
-        ranks = 1 + self.is_better.sum(axis=1)
-        return np.where(self.means.n > 0, ranks, 0)
-
-    @cached_property
-    def order(self) -> tuple[int, ...]:
-        """Policies by rank, then mean, in the first metric; as they were given where these are equal."""
-        sign = 1 if SCALARS[self.metrics[0]].better == "less" else -1
-        mean, ranks = self.means.mean[0], self.ranks[0]
-        keys = [(ranks[i] or len(ranks) + 1, sign * mean[i] if ranks[i] else 0.0) for i in range(len(ranks))]
-        return tuple(sorted(range(len(keys)), key=keys.__getitem__))
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Every value with what it is of, in long format: the columns of ``--csv``, in order; NaN where undefined."""
@@ -359,13 +296,6 @@ def _best(values: NDArray[np.float64], metric: str) -> int:
     sign = 1.0 if SCALARS[metric].better == "less" else -1.0
     means = [sign * float(row[np.isfinite(row)].mean()) if np.isfinite(row).any() else np.inf for row in values]
     return int(np.argmin(means))
-
-
-def _estimated(values: NDArray[np.float64]) -> Estimates:
-    """Estimate the means over the last axis."""
-    shape = values.shape[:-1]
-    flat = mean_intervals(values.reshape(-1, values.shape[-1]).T)
-    return Estimates(flat.mean.reshape(shape), flat.low.reshape(shape), flat.high.reshape(shape), flat.n.reshape(shape))
 
 
 def _provenance(problem: Problem, plan: Plan, seeds: tuple[int, ...]) -> dict[str, Any]:

@@ -168,13 +168,18 @@ class Store:
         with self._lock, self._reporting():
             return {row[0] for part in _parts(wanted) for row in self._among("SELECT key FROM runs", part)}
 
-    def add(self, key: str, run: StoredRun) -> None:
+    def add(self, key: str, run: StoredRun) -> bool:
         """Add a finished run in one transaction; nothing happens when it is there already.
 
         Parameters
         ----------
         key : str
         run : StoredRun
+
+        Returns
+        -------
+        bool
+            Whether it was added.
         """
         label = run.label
         values = (
@@ -182,7 +187,9 @@ class Store:
             _signed(label.seed), _json(label.settings), label.version,
         )  # fmt: skip
         with self._lock:
-            self.n_added += self._added(run, values)
+            is_new = self._added(run, values)
+            self.n_added += is_new
+            return is_new
 
     def _added(self, run: StoredRun, values: tuple[Any, ...]) -> bool:
         with self._changing():
@@ -244,6 +251,24 @@ class Store:
     def _insert(self, table: str, run: int | None, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             self._db.executemany(f"INSERT INTO {table} VALUES (?, {_marks(len(rows[0]))})", [(run, *row) for row in rows])
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction on the file, for those who keep more in it than runs: all of it, or nothing.
+
+        Raises
+        ------
+        rtsched.errors.InputError
+            As for every method.
+        """
+        with self._lock, self._changing():
+            yield self._db
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The file, to be read from; raises as every method does."""
+        with self._lock, self._reporting():
+            yield self._db
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
-"""Kill reproductions at random instants, go on, and hold what comes out against a run that nobody disturbed.
+"""Kill reproductions or sweeps at random instants, go on, and hold what comes out against a run that nobody disturbed.
 
     python tests/faults/kill.py --kills 200
+    python tests/faults/kill.py --kills 50 --sweep examples/study.yaml
 
 After each kill nothing that was stored may be missing, and every file must be whole. After each reproduction that came to its end,
 the rows of its store and its files must be those of the undisturbed one; only wall times may differ.
@@ -128,7 +129,7 @@ def _one(trial: Trial, folder: Path, limit_s: float | None, tally: Tally, *, is_
 
 
 def start(command: Sequence[str], folder: Path) -> subprocess.Popen[str]:
-    """Start a reproduction into a folder."""
+    """Start a command that puts its runs into a folder."""
     return subprocess.Popen([*command, "-o", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
@@ -184,8 +185,11 @@ def rows_of(folder: Path) -> Rows:
         tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
             columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-            kept = ["key", *(f"{table}.{name}" for name in columns if name not in ("run", "key", "wall_s"))]
-            source = "runs" if table == "runs" else f"{table} LEFT JOIN runs USING (run)"
+            kept = [f"{table}.{name}" for name in columns if name not in ("run", "key", "wall_s")]
+            source = table
+            if "run" in columns:
+                kept.insert(0, "key")
+                source = "runs" if table == "runs" else f"{table} LEFT JOIN runs USING (run)"
             found[table] = sorted(db.execute(f"SELECT {', '.join(kept)} FROM {source}"), key=repr)
     return found
 
@@ -210,7 +214,7 @@ def differences(folder: Path, expected: Path) -> Iterator[str]:
 def _told(tally: Tally, n_runs: int) -> str:
     return (
         f"{tally.n_kills} kills, {tally.n_idle} of them before anything new was stored; the others had stored {tally.n_kept} runs\n"
-        f"{tally.n_finished} reproductions came to their end, each of {n_runs} runs\n"
+        f"{tally.n_finished} came to their end, each of {n_runs} runs\n"
         f"{tally.n_temporaries} files under temporary names were left\n"
         f"{len(tally.faults)} faults\n" + "\n".join(tally.faults)
     )
@@ -221,10 +225,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the instants")
-    parser.add_argument("--study", choices=("dream", "moca"), default="dream")
+    parser.add_argument("--study", choices=("dream", "moca"), default="dream", help="what is reproduced")
+    parser.add_argument("--sweep", metavar="STUDY.yaml", help="sweep a study instead, with two processes")
     parser.add_argument("--longest", type=float, metavar="S", help="the latest instant  [default: a sixth of what it takes undisturbed]")
     given = parser.parse_args()
     command = (*PROGRAM, "reproduce", given.study, "--quick")
+    if given.sweep is not None:
+        command = (*PROGRAM, "sweep", given.sweep, "--workers", "2")
     with tempfile.TemporaryDirectory() as scratch:
         expected = Path(scratch) / "undisturbed"
         begun = time.monotonic()

@@ -23,6 +23,7 @@ def test_without_a_command_there_is_help(arguments):
         "run",
         "compare",
         "bound",
+        "sweep",
         "check",
         "replay",
         "report",
@@ -31,6 +32,7 @@ def test_without_a_command_there_is_help(arguments):
         "roofline",
         "bandwidth",
         "schema",
+        "study",
         "import",
         "reproduce",
     ]

@@ -86,7 +86,7 @@ def test_ranks_count_those_that_are_better_beyond_doubt():
 
 def test_more_may_be_better(monkeypatch):
     monkeypatch.setattr(
-        "rtsched.study.compare.SCALARS", {"uxcost": SimpleNamespace(name="uxcost", unit="", better="more", meaning="m", of=float)}
+        "rtsched.study.statistics.SCALARS", {"uxcost": SimpleNamespace(name="uxcost", unit="", better="more", meaning="m", of=float)}
     )
     one = made([1, 1.5, 1], [3, 3, 3.5], [2, 2.5, 2])
     assert one.ranks.tolist() == [[3, 1, 2]]

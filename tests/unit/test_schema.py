@@ -20,9 +20,10 @@ FILES = {
         *PACKAGE.glob("workload/scenarios/*.yaml"), *(ROOT / "examples" / f"{name}.yaml" for name in ("glasses", "tenants"))
     ],
     "platform": [*PACKAGE.glob("platform/presets/*.yaml"), ROOT / "examples/board.yaml"],
+    "study": [ROOT / "examples/study.yaml"],
 }  # fmt: skip
 CASES = [(what, path) for what, paths in FILES.items() for path in paths]
-MODELS = {"scenario": rtsched.Scenario, "platform": rtsched.Platform}
+MODELS = {"scenario": rtsched.Scenario, "platform": rtsched.Platform, "study": rtsched.Study}
 
 
 def reachable(model):
@@ -100,7 +101,7 @@ def test_the_command_prints_it(what):
 
 
 def test_there_is_no_schema_of_anything_else():
-    assert CliRunner().invoke(app, ["schema", "study"]).exit_code == 2
+    assert CliRunner().invoke(app, ["schema", "model"]).exit_code == 2
 
 
 def validator(what):
