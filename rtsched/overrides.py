@@ -133,7 +133,7 @@ class Settings:
         for one in settings:
             if one.room not in ROOMS:
                 meant = _meant(one.path)
-                remedy = f"; did you mean {meant!r}?" if meant else hint(one.room, ROOMS)
+                remedy = f"; did you mean {short(repr(meant))}?" if meant else hint(one.room, ROOMS)
                 faults.append(f"{one.label}: a path begins with {', '.join(ROOMS[:-1])} or {ROOMS[-1]}{remedy}")
             elif "" in one.steps or not one.steps:
                 faults.append(f"{one.label}: the path must name what to set in {one.room}, as {one.room}.NAME")

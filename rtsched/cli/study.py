@@ -19,7 +19,7 @@ __all__ = ["app"]
 SHOW_EPILOG = """\b
 Examples:
   rtsched study show study.yaml
-  rtsched study show results.sqlite --study loads --metric energy_j --baseline edf
+  rtsched study show results.sqlite --study loads --metric energy_j
   rtsched study show study.yaml --precision 0.001 --json -
 
 Every policy saw the same frames under the same seed, so policies are compared seed by seed. docs/studies.md explains the tables,

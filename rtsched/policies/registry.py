@@ -10,7 +10,7 @@ from typing import Any
 
 from rtsched._version import __version__
 from rtsched.documents import hint
-from rtsched.errors import InputError
+from rtsched.errors import InputError, short
 from rtsched.policies.roles import Policy
 
 __all__ = [
@@ -177,7 +177,9 @@ def _of_package(name: str) -> NamedPolicy:
 
     found = [one for one in offers(_taken()) if one.name == name]
     if not found:
-        raise InputError(f"unknown policy {name!r}{hint(name, policy_names()) or '; rtsched list policies shows those that there are'}")
+        raise InputError(
+            f"unknown policy {short(repr(name))}{hint(name, policy_names()) or '; rtsched list policies shows those that there are'}"
+        )
     if len(found) > 1:
         raise InputError(f"policy {name!r} is offered by {' and by '.join(one.source for one in found)}; uninstall all but one")
     policy, function = found[0].load()

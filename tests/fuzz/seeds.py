@@ -130,6 +130,28 @@ def platform_seeds():
     return shipped + [{"scenario.yaml": scenario, "platform.yaml": platform} for scenario, platform in generated()]
 
 
+def study_seeds():
+    """The examples' study, and one with everything else that a study can have."""
+    ranges = [
+        {"path": "scenario.drain_s", "low": 0.1, "high": 3},
+        {"path": "scenario.tasks.0.max_backlog", "low": 1, "high": 9, "integer": True},
+    ]
+    wide = {
+        "name": "wide",
+        "scenarios": ["vr_gaming", "glasses.yaml"],
+        "platforms": ["dream_4k_1ws2os", "dream_4k_2ws"],
+        "policies": ["edf", "dream-fixed"],
+        "load": 1.5,
+        "axes": [{"path": "platform.memory.efficiency", "values": [[1.0, 0.5], [0.9]]}, {"path": "mapper.alpha", "values": [0, 1.5, 2]}],
+        "points": [{"scenario.qos": "H", "scenario.tasks.0.priority": 3}, {"scenario.qos": "L"}],
+        "sample": {"method": "random", "n": 5, "over": ranges},
+        "seeds": [0, 5, 2**64 - 1],
+        "metrics": ["sla"],
+    }
+    (own,) = of_package("workload/scenarios", ["ar_call"])
+    return [{"study.yaml": (EXAMPLES / "study.yaml").read_bytes()}, {"study.yaml": yaml(wide), "glasses.yaml": own}]
+
+
 def model_seeds():
     """Models of the zoo, and those of generated scenarios."""
     return [{"model.yaml": dump_model(load_model(name)).encode()} for name in MODELS]

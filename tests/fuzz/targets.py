@@ -24,6 +24,7 @@ from rtsched.library import load_model
 from rtsched.recorded.replay import load_recording
 from rtsched.saved import load_outcome
 from rtsched.workload.scenario import Scenario
+from rtsched.study.sweep.model import Study
 
 __all__ = ["MOST_S", "TARGETS", "Broken", "Target", "judge", "mutant"]
 
@@ -221,6 +222,7 @@ TARGETS = {
         Yaml("scenario", file="scenario.yaml", seeds=seeds.scenario_seeds, read=compiled),
         Yaml("platform", file="platform.yaml", seeds=seeds.platform_seeds, read=compiled),
         Yaml("model", file="model.yaml", seeds=seeds.model_seeds, read=lambda folder: load_model(folder / "model.yaml")),
+        Yaml("study", file="study.yaml", seeds=seeds.study_seeds, read=lambda folder: Study.read(folder / "study.yaml").check()),
         Yaml(
             "zigzag",
             file="a_complete.json",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from faults.kill import Trial, differences, kill_again
-from program import BRIEF, SHORT, invoke, messages
+from program import BRIEF, PROGRAM, SHORT, invoke, messages
 from standins import tiny_plan
 
 import rtsched
@@ -37,6 +37,15 @@ plan.QUICK = {TINY}
 dream_figures.stage_figures = lambda findings, name: {{}}
 from rtsched.cli import main
 main()
+"""
+
+STUDY = """name: s
+scenarios: [vr_gaming]
+policies: [fcfs, dream-fixed]
+duration_s: 0.5
+axes: [{path: scenario.load, values: [1, 1.5, 2, 2.5]}]
+points: [{}, {mapper.alpha: 1.0}, {mapper.alpha: 2.0}]
+seeds: 10
 """
 
 TESTS = str(Path(__file__).parents[1])
@@ -83,6 +92,17 @@ def test_a_killed_reproduction_comes_out_the_same(tmp_path, undisturbed, monkeyp
     command = (sys.executable, "-P", "-c", TINY_PROGRAM, *REPRODUCE)
     tally = kill_again(Trial(command, undisturbed, tmp_path, longest_s=2.0), 5)
     assert (tally.n_kills, tally.faults) == (5, [])
+    assert tally.n_finished >= 1
+
+
+def test_a_killed_sweep_comes_out_the_same(tmp_path, monkeypatch):
+    """Each killed process had two others work for it."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(rtsched.__file__).parents[1]))
+    (tmp_path / "study.yaml").write_text(STUDY)
+    command = (*PROGRAM, "sweep", str(tmp_path / "study.yaml"))
+    assert invoke("sweep", tmp_path / "study.yaml", "-o", tmp_path / "undisturbed", "--workers", 1).exit_code == 0
+    tally = kill_again(Trial((*command, "--workers", "2"), tmp_path / "undisturbed", tmp_path, longest_s=6.0), 4)
+    assert (tally.n_kills, tally.faults) == (4, [])
     assert tally.n_finished >= 1
 
 

@@ -302,6 +302,22 @@ def test_ctrl_c_in_a_terminal(tmp_path, options):
         assert len(store) == int(found[1].replace(",", "")) >= 5
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_processes_end_with_the_one_that_started_them(tmp_path):
+    (tmp_path / "s.yaml").write_text("name: s\nscenarios: [vr_gaming]\npolicies: [fcfs]\nduration_s: 0.1\nseeds: 100000\n")
+    process = start_sweep(tmp_path, "--workers", "2")
+    wait_for_runs(tmp_path / "s.sqlite", 1, process)
+    tasks = Path(f"/proc/{process.pid}/task").iterdir()
+    children = [int(one) for task in tasks for one in (task / "children").read_text().split()]
+    assert len(children) >= 2
+    process.kill()
+    process.communicate(timeout=30)  # they hold its pipes
+    end = time.monotonic() + 30
+    while any(Path(f"/proc/{one}/exe").exists() for one in children):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 # Progress
 
 

@@ -218,6 +218,15 @@ def test_a_scenario_without_a_platform_of_its_own(tmp_path):
     study.check()
 
 
+def test_long_names_are_shortened(tmp_path):
+    """Found by damaged files."""
+    axes = f"axes: [{{path: {'y' * 5000}, values: [1]}}]\n"
+    found = faults(tmp_path, HEAD.replace("fcfs", "x" * 5000) + axes, check=True)
+    assert [len(one) < 300 for one in found] == [True, True]
+    assert "unknown policy 'xxx" in found[0]
+    assert "did you mean 'mapper.yyy" in found[1]
+
+
 # Draws
 
 

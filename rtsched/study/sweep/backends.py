@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import signal
 import warnings
 from collections.abc import Callable, Generator, Iterator
@@ -15,7 +16,7 @@ from typing import Any, Literal, get_args
 from rtsched.documents import hint
 from rtsched.errors import FaultList, InputError
 from rtsched.study.many import available_cpus, check_threads
-from rtsched.study.sweep.batches import Batch, Done, run_batch
+from rtsched.study.sweep.batches import Batch, Done, end_with, run_batch
 
 __all__ = ["Backend", "Workers", "check_backend", "opened"]
 
@@ -84,7 +85,8 @@ def opened(backend: Backend, workers: int | None) -> Iterator[tuple[Workers, int
 def _done(backend: Backend, n_workers: int, batches: Iterator[Batch]) -> Generator[Done, None, None]:
     import joblib
 
-    with joblib.parallel_config(backend=backend, n_jobs=n_workers), _told():
+    options: dict[str, Any] = {"initializer": end_with, "initargs": (os.getpid(),)} if backend == "loky" else {}
+    with joblib.parallel_config(backend=backend, n_jobs=n_workers, **options), _told():
         if not joblib.parallel.get_active_backend()[0].supports_return_generator:
             yield from _in_turns(n_workers, batches)
             return

@@ -22,7 +22,7 @@ from rtsched.run import run
 from rtsched.study.stored import RunLabel, StoredRun, run_key, stored_run
 from rtsched.study.sweep.pairs import Pair
 
-__all__ = ["Batch", "Done", "Failure", "Item", "label_settings", "run_batch"]
+__all__ = ["Batch", "Done", "Failure", "Item", "end_with", "label_settings", "run_batch"]
 
 OWN_COLUMNS = ("scenario.load", "scenario.duration_s")
 """Settings that a label has columns for."""
@@ -66,8 +66,6 @@ class Batch:
     ----------
     sweep : str
         Different for every sweep, so that a process that serves several keeps nothing that may have changed.
-    asker : int
-        The process that wants it. Its children end when it dies.
     scenario, platform : str or None
         Where they are.
     names : tuple of str
@@ -80,7 +78,6 @@ class Batch:
     """
 
     sweep: str
-    asker: int
     scenario: str
     platform: str | None
     names: tuple[str, str]
@@ -130,7 +127,6 @@ class Done:
 
 def run_batch(batch: Batch) -> Done:
     """Do the runs of a batch, one after the other."""
-    _end_with(batch.asker)
     began = time.perf_counter()
     done: list[tuple[tuple[int, ...], str, StoredRun | None]] = []
     failure = None
@@ -153,11 +149,8 @@ def run_batch(batch: Batch) -> Done:
     return Done(done, time.perf_counter() - began, failure)
 
 
-def _end_with(parent: int) -> None:
-    """Let a child of a process end soon after it, however that ends; else it would wait for more to do, for minutes."""
-    if os.getppid() != parent or _kept.is_child:
-        return
-    _kept.is_child = True
+def end_with(parent: int) -> None:
+    """Let this process end soon after the one that started it, however that ends; else it would wait for more to do, for minutes."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -208,7 +201,6 @@ class _Kept:
     """What a process keeps from batch to batch: the last problem, loaded inputs and policies of one sweep."""
 
     sweep: str = ""
-    is_child: bool = False
     pairs: dict[tuple[str, str | None], Pair] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
     compiled: tuple[str, Problem] | None = None

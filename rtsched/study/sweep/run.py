@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -126,7 +125,6 @@ class _Sweep:
         study = self._inputs.grid.study
         return Batch(
             sweep=self._id,
-            asker=os.getpid(),
             scenario=document_at(cell.scenario, self._folder),
             platform=None if cell.platform is None else document_at(cell.platform, self._folder),
             names=self._names(cell),
