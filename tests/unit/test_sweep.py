@@ -88,6 +88,16 @@ def test_runs_of_others_are_found(path):
         assert list(Studies(store).names()) == ["other", "s"]
 
 
+@pytest.mark.parametrize("values", [[0.5, 1.0], [1.0, 0.5]])
+def test_an_alias_of_a_run_has_one_label_whoever_was_first(path, values):
+    """A weight of 1 is the default: the run without a setting is the same."""
+    points = [{}, *({"mapper.alpha": value} for value in values)]
+    study = made(policies=["dream-fixed"], axes=[], points=points if values[0] == 1 else points[::-1], seeds=1)
+    study.run(path, workers=1)
+    with Store(path) as store:
+        assert sorted(str(dict(run.label.settings)) for _, run in store.runs()) == ["{'mapper.alpha': 0.5}", "{'mapper.alpha': 1.0}"]
+
+
 def test_an_own_platform_has_its_name(path):
     runs = made(platforms=None, seeds=1).run(path, workers=1)
     assert set(runs.columns()["platform"]) == {"dream_4k_1ws2os"}
