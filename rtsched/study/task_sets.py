@@ -18,11 +18,10 @@ from rtsched.library import load_model, load_platform
 from rtsched.library import models as built_in_models
 from rtsched.platform.platform import Platform
 from rtsched.workload.model import Model
-from rtsched.workload.scenario import MAX_PRIORITY, Scenario, Task
+from rtsched.workload.scenario import MAX_PRIORITY, MAX_TASKS, Scenario, Task
 
 __all__ = ["MAX_ATTEMPTS", "MAX_TASKS", "draw_utilisations", "task_times_ns", "uunifast"]
 
-MAX_TASKS = 10_000
 MAX_ATTEMPTS = 10_000
 """Draws after which a task set counts as too rare to be found."""
 

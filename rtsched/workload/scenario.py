@@ -21,7 +21,7 @@ MAX_PRIORITY = 11
 QOS_FACTORS = {"H": 0.8, "M": 1.0, "L": 1.2}
 """Quality of service: what it multiplies the given deadlines by."""
 
-MAX_TASKS = 1_000
+MAX_TASKS = 10_000
 """Of a scenario. Published ones have a dozen; a policy looks at every job that waits whenever it decides."""
 
 MAX_OUTSTANDING = 100_000
@@ -223,7 +223,7 @@ class Scenario(_Frozen):
     description : str
         A line for those who read it.
     tasks : tuple of Task
-        The sources of jobs, 1 to 1,000.
+        The sources of jobs, 1 to 10,000.
     platform : str, optional
         The platform it runs on unless another is asked for.
     capacity : Capacity, optional

@@ -23,8 +23,8 @@ from rtsched.interop.zigzag import load_zigzag
 from rtsched.library import load_model
 from rtsched.recorded.replay import load_recording
 from rtsched.saved import load_outcome
-from rtsched.workload.scenario import Scenario
 from rtsched.study.sweep.model import Study
+from rtsched.workload.scenario import Scenario
 
 __all__ = ["MOST_S", "TARGETS", "Broken", "Target", "judge", "mutant"]
 
