@@ -19,6 +19,7 @@ EXAMPLES = ROOT / "examples"
 SCENARIOS = ("drone", "glasses", "tenants")
 PLATFORMS = ("board", "server")
 SCRIPTS = ("compare_policies", "own_policy")
+STUDIES = ("study",)  # test_cli_sweep.py sweeps it, test_docs_studies.py holds it against its page
 needs_onnx = pytest.mark.skipif(find_spec("onnx") is None, reason="needs onnx")
 scenarios = pytest.mark.parametrize("name", [pytest.param(one, marks=needs_onnx) if one == "tenants" else one for one in SCENARIOS])
 
@@ -128,7 +129,7 @@ def test_a_policy_of_ones_own_runs_beside_built_in_ones(tmp_path):
 
 def test_every_file_is_mentioned_and_tested():
     files = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
-    named = {f"{one}.yaml" for one in (*SCENARIOS, *PLATFORMS)} | {f"{one}.py" for one in SCRIPTS} | {"costs.csv", "arrivals.csv"}
+    named = {f"{one}.yaml" for one in (*SCENARIOS, *PLATFORMS, *STUDIES)} | {f"{one}.py" for one in SCRIPTS} | {"costs.csv", "arrivals.csv"}
     assert files == named
     pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
     assert {one for one in named if f"examples/{one}" not in pages} == set()
