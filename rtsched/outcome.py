@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rtsched.cost.model import ENERGY_COMPONENTS as LAYER_ENERGY
+from rtsched.frames import Frames
 from rtsched.problem import Problem
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
     from rich.console import RenderableType
 
     from rtsched.metrics import Metrics
@@ -74,7 +73,7 @@ RATE_DTYPE = np.dtype(
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Outcome(Frames):
     """One run.
 
     Attributes
@@ -186,15 +185,3 @@ class Outcome:
             "status": np.array(STATUSES, dtype=object)[jobs["status"]],
         }
         return {name: named.get(name, jobs[name]) for name in JOB_DTYPE.names or ()}
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """Job table as a pandas data frame (pandas must be installed)."""
-        import pandas
-
-        return pandas.DataFrame(self.columns())
-
-    def to_polars(self) -> polars.DataFrame:
-        """Job table as a polars data frame (polars must be installed)."""
-        import polars
-
-        return polars.DataFrame(self.columns())

@@ -6,9 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
-from rtsched.report.text import changed, facts, name, percent, seconds, table
+from rtsched.report.text import facts, heading, name, percent, seconds, table
 
 if TYPE_CHECKING:
     from rtsched.bounds.bounding import Bound
@@ -35,14 +34,8 @@ def summary(found: Bound) -> RenderableType:
     made = table(("task", "jobs", "possible alone"), ("task",), totals=totals)
     for task, n_jobs, n_possible in zip(problem.task_names, found.task_jobs.tolist(), found.task_possible.tolist(), strict=True):
         made.add_row(name(task), f"{n_jobs:,}", f"{n_possible:,}")
-    title = Text.assemble(
-        name(problem.scenario_name, "bold"),
-        " on ",
-        name(problem.platform_name, "bold"),
-        f", load {problem.scenario.load:g}" if problem.scenario.load != 1 else "",
-        f", seed {found.seed}, frames of {seconds(problem.duration_ns)}",
-        changed(found.provenance, ("scenario.load", "scenario.duration_s")),
-    )
+    told = f"seed {found.seed}, frames of {seconds(problem.duration_ns)}"
+    title = heading(problem, told, found.provenance, ("scenario.load", "scenario.duration_s"))
     share = f" ({percent(found.n_met / found.n_jobs)} %)" if found.n_jobs else ""
     rows = [
         ("met by any scheduler", f"at most {found.n_met:,} of {found.n_jobs:,} jobs{share}"),

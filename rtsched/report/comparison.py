@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rtsched.metrics import SCALARS
-from rtsched.report.text import NOTHING, Fitting, changed, digits, facts, name, percent, scale, seconds, table
+from rtsched.report.text import NOTHING, Fitting, digits, facts, heading, name, percent, scale, seconds, table
 
 if TYPE_CHECKING:
     from rtsched.study.compare import Comparison
@@ -190,16 +190,9 @@ def _verdict(found: Comparison, m: int, i: int, base: int) -> Text:
 
 
 def _title(found: Comparison) -> Text:
-    problem = found.problem
     n = len(found.seeds)
-    return Text.assemble(
-        name(problem.scenario_name, "bold"),
-        " on ",
-        name(problem.platform_name, "bold"),
-        f", load {problem.scenario.load:g}" if problem.scenario.load != 1 else "",
-        f", {n:,} seed{'s' if n > 1 else ''} ({_ranges(found.seeds)}), {seconds(problem.duration_ns)} each",
-        changed(found.provenance, ("scenario.load", "scenario.duration_s")),
-    )
+    told = f"{n:,} seed{'s' if n > 1 else ''} ({_ranges(found.seeds)}), {seconds(found.problem.duration_ns)} each"
+    return heading(found.problem, told, found.provenance, ("scenario.load", "scenario.duration_s"))
 
 
 def _ranges(seeds: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from rtsched.metrics import PERCENTILES, PRIORITY_GROUPS
 from rtsched.outcome import ENERGY_COMPONENTS, STATUSES
-from rtsched.report.text import Fitting, changed, digits, facts, name, percent, scale, scaled, seconds, table
+from rtsched.report.text import Fitting, digits, facts, heading, name, percent, scale, scaled, seconds, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,17 +48,8 @@ def summary(outcome: Outcome) -> RenderableType:
 
 
 def _title(outcome: Outcome) -> Text:
-    problem = outcome.problem
-    return Text.assemble(
-        name(problem.scenario_name, "bold"),
-        " on ",
-        name(problem.platform_name, "bold"),
-        ", policy ",
-        name(outcome.policy, "bold"),
-        f", load {problem.scenario.load:g}" if problem.scenario.load != 1 else "",
-        f", seed {outcome.seed}: {seconds(outcome.end_ns)} simulated",
-        changed(outcome.provenance, ("scenario.load",)),
-    )
+    told = f"seed {outcome.seed}: {seconds(outcome.end_ns)} simulated"
+    return heading(outcome.problem, told, outcome.provenance, ("scenario.load",), outcome.policy)
 
 
 def _partial(outcome: Outcome) -> Text:

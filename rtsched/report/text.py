@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -13,7 +13,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["NOTHING", "Fitting", "changed", "digits", "facts", "name", "percent", "scale", "scaled", "seconds", "table", "title"]
+if TYPE_CHECKING:
+    from rtsched.problem import Problem
+
+__all__ = ["NOTHING", "Fitting", "changed", "digits", "facts", "heading", "name", "percent", "scale", "scaled", "seconds", "table", "title"]
 
 NOTHING = "-"
 """Stands where there is no number."""
@@ -115,6 +118,28 @@ def changed(provenance: Mapping[str, Any], shown: Collection[str] = ()) -> Text:
     settings = {path: value for path, value in provenance.get("settings", {}).items() if path not in shown}
     parts = [name(f"{path}={_value(value)}") for path, value in settings.items()]
     return Text.assemble("; with ", Text(", ").join(parts)) if parts else Text()
+
+
+def heading(problem: Problem, told: str, provenance: Mapping[str, Any], shown: Collection[str], policy: str | None = None) -> Text:
+    """Say what ran on what: scenario, platform, the policy if there is one, the load, and what is `told` beside.
+
+    Parameters
+    ----------
+    problem : Problem
+    told : str
+    provenance, shown
+        As for `changed`.
+    policy : str, optional
+    """
+    return Text.assemble(
+        name(problem.scenario_name, "bold"),
+        " on ",
+        name(problem.platform_name, "bold"),
+        Text() if policy is None else Text(", policy ") + name(policy, "bold"),
+        f", load {problem.scenario.load:g}" if problem.scenario.load != 1 else "",
+        f", {told}",
+        changed(provenance, shown),
+    )
 
 
 def _value(value: Any) -> str:

@@ -14,6 +14,7 @@ from rtsched._version import __version__
 from rtsched.bounds.bounding import Bound, bounds_of
 from rtsched.bounds.jobs import check_jobs_known
 from rtsched.errors import FaultList
+from rtsched.frames import Frames
 from rtsched.metrics import SCALARS
 from rtsched.outcome import STATUSES
 from rtsched.overrides import Settings
@@ -27,8 +28,6 @@ from rtsched.study.statistics import PairedValues, estimated
 from rtsched.workload.scenario import Scenario
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
     from rich.console import RenderableType
 
     from rtsched.outcome import Outcome
@@ -77,7 +76,7 @@ class Gap:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(PairedValues):
+class Comparison(PairedValues, Frames):
     """Metrics of several policies over the same seeds. Every policy saw the same frames, so differences are paired by seed.
 
     Attributes
@@ -121,18 +120,6 @@ class Comparison(PairedValues):
             "seed": np.tile(np.array(self.seeds, dtype=np.uint64), n_metrics * n_policies),
             "value": self.values.ravel(),
         }
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """Values in long format as a pandas data frame (pandas must be installed)."""
-        import pandas
-
-        return pandas.DataFrame(self.columns())
-
-    def to_polars(self) -> polars.DataFrame:
-        """Values in long format as a polars data frame (polars must be installed)."""
-        import polars
-
-        return polars.DataFrame(self.columns())
 
     def summary(self) -> RenderableType:
         """Table by metric and policy, for ``rich.print`` and notebooks."""

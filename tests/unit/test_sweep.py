@@ -156,21 +156,19 @@ def test_every_number_of_processes_gives_the_same(tmp_path):
     assert contents(tmp_path / "1.sqlite") == contents(tmp_path / "2.sqlite")
 
 
-@pytest.mark.skipif(find_spec("distributed") is None, reason="needs dask[distributed]")
+CLUSTERS = [
+    pytest.param(backend, marks=pytest.mark.skipif(find_spec(module) is None, reason=f"needs {needs}"))
+    for backend, module, needs in (("dask", "distributed", "dask[distributed]"), ("ray", "ray", "ray"))
+]
+
+
+@pytest.mark.parametrize("backend", CLUSTERS)
 @pytest.mark.filterwarnings("ignore")
-def test_dask_gives_the_same(tmp_path):
-    """Two processes of a local cluster."""
+def test_local_clusters_give_the_same(backend, tmp_path):
+    """Of two processes each."""
     made().run(tmp_path / "loky.sqlite", workers=2)
-    made().run(tmp_path / "dask.sqlite", backend="dask", workers=2)
-    assert contents(tmp_path / "loky.sqlite") == contents(tmp_path / "dask.sqlite")
-
-
-@pytest.mark.skipif(find_spec("ray") is None, reason="needs ray")
-@pytest.mark.filterwarnings("ignore")
-def test_ray_gives_the_same(tmp_path):
-    made().run(tmp_path / "loky.sqlite", workers=1)
-    made().run(tmp_path / "ray.sqlite", backend="ray", workers=2)
-    assert contents(tmp_path / "loky.sqlite") == contents(tmp_path / "ray.sqlite")
+    made().run(tmp_path / "cluster.sqlite", backend=backend, workers=2)
+    assert contents(tmp_path / "loky.sqlite") == contents(tmp_path / "cluster.sqlite")
 
 
 def test_back_ends_that_answer_at_the_end_only(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtsched.frames import Frames
 from rtsched.metrics import SCALARS
 from rtsched.study.store import Store
 from rtsched.study.sweep.grid import Grid
@@ -18,15 +19,13 @@ from rtsched.study.sweep.model import Study
 from rtsched.study.sweep.studies import Studies
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
     from rich.console import RenderableType
 
 __all__ = ["StudyRuns"]
 
 
 @dataclass(frozen=True, eq=False)
-class StudyRuns:
+class StudyRuns(Frames):
     """The runs of a study that a store has.
 
     A cell is a scenario on a platform with certain settings; `grid` says which.
@@ -118,18 +117,6 @@ class StudyRuns:
         found["seed"] = np.array(self.study.seed_list, dtype=np.uint64)[seed]
         flat = self.values.reshape(len(self.metrics), -1)
         return found | {name: flat[row, places] for row, name in enumerate(self.metrics)}
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """A row for each run as a pandas data frame (pandas must be installed)."""
-        import pandas
-
-        return pandas.DataFrame(self.columns())
-
-    def to_polars(self) -> polars.DataFrame:
-        """A row for each run as a polars data frame (polars must be installed)."""
-        import polars
-
-        return polars.DataFrame(self.columns())
 
     def summary(self) -> RenderableType:
         """Tables of policies over all cells and in each, for ``rich.print`` and notebooks."""
