@@ -30,7 +30,7 @@ def bound(
     settings: SettingsOption = None,
     json: Annotated[str | None, typer.Option(metavar="FILE", help="Write the bound as JSON; - for standard output.")] = None,
 ) -> None:
-    """Tell how many jobs of a scenario any scheduler can meet at most.
+    """Bound the jobs that any scheduler can meet.
 
     The bound is the optimum of a linear program in which jobs may be interrupted and moved at any time and memory is never short.
     It is printed to standard output; to standard error if the file goes there.

@@ -22,12 +22,12 @@ docs/report.md tells what is on the page. It is one file that needs no network, 
 
 
 def report(
-    results: Annotated[list[str], typer.Argument(metavar="RESULT...", help="Files that 'rtsched run --save' wrote.")],
+    results: Annotated[list[str], typer.Argument(metavar="RESULT", help="Files that 'rtsched run --save' wrote.")],
     output: Annotated[str, typer.Option("-o", "--output", metavar="FILE.html", help="The page; - for standard output.")],
 ) -> None:
-    """Write a page about one or several saved outcomes: deadlines, causes, hardware, energy, a timeline.
+    """Write a page about saved outcomes.
 
-    Several outcomes of the same problem and seed are compared.
+    It has deadlines, causes, hardware, energy and a timeline. Several outcomes of the same problem and seed are compared.
     """
     from rtsched.report import files
     from rtsched.report.console import console, progress
