@@ -29,7 +29,7 @@ from pathlib import Path
 
 STORE = "runs.sqlite"
 
-PROGRAM = (sys.executable, "-m", "rtsched")
+PROGRAM = (sys.executable, "-P", "-m", "rtsched")  # not the bare sources of the current folder
 
 FIRST_S = 0.4
 """The earliest instant since the start; before, Python and NumPy are still being imported."""
