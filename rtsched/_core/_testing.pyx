@@ -82,7 +82,7 @@ cdef class SharedMemory:
         memory.leave(&self.m, place)
 
     def set_cap(self, int place, double cap):
-        memory.set_cap(&self.m, place, cap)
+        memory.set_caps(&self.m, &place, &cap, 1)
 
     def rerate(self):
         memory.rerate(&self.m, self.now_ns)

@@ -267,14 +267,14 @@ cdef class Engine:
             self.caps[i] = INFINITY
         self.regulator.regulate(&self.s, self.caps)
         for i in range(n):
-            place = self.s.running[i]
             if not self.caps[i] > 0.0:
+                place = self.s.running[i]
                 with gil:
                     raise ContractError(
                         f"cap of the layer on accelerator {self.s.memory.running[place].accelerator} must be above 0 or inf, "
                         f"got {self.caps[i]} bytes per ns"
                     )
-            memory.set_cap(&self.s.memory, place, self.caps[i])
+        memory.set_caps(&self.s.memory, self.s.running, self.caps, n)
         return 0
 
     cdef int release(self, const Release *next) except -1 nogil:

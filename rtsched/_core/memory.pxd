@@ -25,8 +25,8 @@ cdef struct Memory:
 
 cdef int init(Memory *m, const Tables *t) except -1 nogil
 cdef void release(Memory *m) noexcept nogil
-# Set the cap of a running layer (> 0 or inf).
-cdef void set_cap(Memory *m, int place, double cap_bytes_per_ns) noexcept nogil
+# Set the caps (> 0 or inf) of the layers at n places.
+cdef void set_caps(Memory *m, const int *places, const double *caps_bytes_per_ns, int n) noexcept nogil
 # Share the bandwidth among the running layers; touches only those whose rate changes.
 cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil
 # The places of all running layers, ascending; returns their number.

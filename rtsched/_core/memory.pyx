@@ -34,14 +34,20 @@ cdef void release(Memory *m) noexcept nogil:
     m.by_ask = NULL
 
 
-cdef void set_cap(Memory *m, int place, double cap_bytes_per_ns) noexcept nogil:
-    cdef Running *r = &m.running[place]
-    cdef double ask = r.demand_bytes_per_ns if r.demand_bytes_per_ns < cap_bytes_per_ns else cap_bytes_per_ns
-    r.cap_bytes_per_ns = cap_bytes_per_ns
-    if ask != r.ask_bytes_per_ns:
-        m.n_asking = drop(m.by_ask, m.n_asking, place)
+cdef void set_caps(Memory *m, const int *places, const double *caps_bytes_per_ns, int n) noexcept nogil:
+    cdef Running *r
+    cdef int i
+    cdef double ask
+    cdef bint has_changed = False
+    for i in range(n):
+        r = &m.running[places[i]]
+        r.cap_bytes_per_ns = caps_bytes_per_ns[i]
+        ask = r.demand_bytes_per_ns if r.demand_bytes_per_ns < r.cap_bytes_per_ns else r.cap_bytes_per_ns
+        has_changed |= ask != r.ask_bytes_per_ns
         r.ask_bytes_per_ns = ask
-        m.n_asking = insert_by_ask(m.running, m.by_ask, m.n_asking, place)
+    if has_changed:  # in order again; they mostly are, or nearly so
+        for i in range(1, m.n_asking):
+            insert_by_ask(m.running, m.by_ask, i, m.by_ask[i])
 
 
 cdef void share_l2(Memory *m) noexcept nogil:

@@ -11,8 +11,6 @@ from rtsched._core.roles cimport NativeRegulator
 from rtsched._core.state cimport State, cost_of, remaining_ns, togo
 from rtsched._core.types cimport Job, Running
 
-import numpy as np
-
 from rtsched.policies.roles import Setting
 
 cdef enum Weight:
@@ -33,13 +31,73 @@ cdef struct Asking:
     double score
     double floor
     double allocation
-    bint is_settled  # at its floor or its demand
+    double is_open  # 1; 0 once it is settled at its floor or its demand. A factor: a branch would not be foreseen
+
+
+cdef struct Counter:
+    # The access counters of the tiles of a layer.
+    int32_t layer  # that ran when the loads were counted
+    int32_t n_tiles
+    int32_t window  # as they are set; 0: off
+    int32_t threshold
+    double loads  # of each tile
 
 
 cdef inline double up(double x) noexcept nogil:
     # The ceiling of what is not negative and below 2^63: two instructions where libm's is a call.
     cdef int64_t whole = <int64_t>x
     return <double>(whole + (<double>whole < x))
+
+
+cdef bint cut(Asking *asking, int n, double bandwidth) noexcept nogil:
+    # What is too much, taken from those above their floor by their inverse weights; False when that brought one to its floor.
+    cdef Asking *one
+    cdef int i
+    cdef bint is_done = True
+    cdef double over = -bandwidth, weights = 0.0
+    for i in range(n):
+        one = &asking[i]
+        over += one.demand if one.is_open else one.floor
+        weights += one.is_open * (one.demand / one.score)
+    for i in range(n):
+        one = &asking[i]
+        if not one.is_open:
+            continue
+        one.allocation = one.demand - over * (one.demand / one.score) / weights
+        if one.allocation < one.floor:
+            one.allocation, one.is_open, is_done = one.floor, 0.0, False
+    return is_done
+
+
+cdef bint fill(Asking *asking, int n, double bandwidth) noexcept nogil:
+    # What is left, given to the others by their scores. Where that is more than some ask, or less than the floor of some, whichever
+    # is more in all is put right, and False returned.
+    cdef Asking *one
+    cdef int i
+    cdef double left = bandwidth, scores = 0.0, above = 0.0, below = 0.0
+    for i in range(n):
+        one = &asking[i]
+        left -= (1.0 - one.is_open) * one.allocation
+        scores += one.is_open * one.score
+    if scores == 0.0:
+        return True  # none is open
+    for i in range(n):
+        one = &asking[i]
+        one.allocation = one.is_open * (left * (one.score / scores)) + (1.0 - one.is_open) * one.allocation
+        # Of those that are settled neither is above 0.
+        above += max(0.0, one.allocation - one.demand)
+        below += max(0.0, one.floor - one.allocation)
+    if above == 0.0 and below == 0.0:
+        return True
+    if above > below:
+        for i in range(n):
+            asking[i].is_open *= asking[i].allocation <= asking[i].demand
+            asking[i].allocation = min(asking[i].allocation, asking[i].demand)
+    else:
+        for i in range(n):
+            asking[i].is_open *= asking[i].allocation >= asking[i].floor
+            asking[i].allocation = max(asking[i].allocation, asking[i].floor)
+    return False
 
 
 cdef class MocaRegulator(NativeRegulator):
@@ -82,13 +140,11 @@ cdef class MocaRegulator(NativeRegulator):
     cdef readonly double urgency_weight, urgency_cap, min_share, clock_ghz
     cdef Weight rule
     cdef Asking *asking  # scratch of `regulate`
-    cdef int32_t[::1] window, threshold  # [place]: as the counters are set; 0: off
-
-    def __cinit__(self, *args, **kwargs):
-        self.asking = NULL
+    cdef Counter *counters  # [place]
 
     def __dealloc__(self):
         free(self.asking)
+        free(self.counters)
 
     def __init__(self, **given):
         values = self.take(given)
@@ -100,23 +156,21 @@ cdef class MocaRegulator(NativeRegulator):
         cdef MocaRegulator run = type(self)(**{one.name: getattr(self, one.name) for one in self.settings})
         n_places = int(problem.accelerator_tiles.sum())
         run.asking = <Asking *>calloc(n_places, sizeof(Asking))
-        if run.asking == NULL:
+        run.counters = <Counter *>calloc(n_places, sizeof(Counter))  # of no tiles: of no layer
+        if run.asking == NULL or run.counters == NULL:
             raise MemoryError(f"no memory for {n_places} tiles")
-        run.window, run.threshold = np.zeros(n_places, dtype=np.int32), np.zeros(n_places, dtype=np.int32)
         return run
 
     cdef int regulate(self, const State *s, double *caps) except -1 nogil:
-        cdef const Running *r
         cdef int i
         cdef int n = 0
-        cdef double bandwidth
+        cdef double bandwidth, demand
         cdef double overflow = 0.0
         for i in range(s.memory.n_running):
-            r = &s.memory.running[s.running[i]]
-            if r.estimated_demand_bytes_per_ns > 0.0:
-                self.asking[n].i, self.asking[n].demand = i, r.estimated_demand_bytes_per_ns
-                overflow += r.estimated_demand_bytes_per_ns
-                n += 1
+            demand = s.memory.running[s.running[i]].estimated_demand_bytes_per_ns
+            self.asking[n].i, self.asking[n].demand = i, demand
+            overflow += demand
+            n += demand > 0.0
         bandwidth = s.t.peak_bytes_per_ns * s.t.efficiency[(min(n, s.t.n_efficiency) if n > 0 else 1) - 1]
         overflow -= bandwidth
         if self.rule == WEIGHT_PUBLISHED:
@@ -127,7 +181,7 @@ cdef class MocaRegulator(NativeRegulator):
                 self.set_counter(s, &self.asking[i], caps)
         else:
             for i in range(s.memory.n_running):
-                self.window[s.running[i]] = self.threshold[s.running[i]] = 0
+                self.counters[s.running[i]].window = self.counters[s.running[i]].threshold = 0
         return 0
 
     cdef double score(self, const State *s, const Running *r) noexcept nogil:
@@ -146,64 +200,17 @@ cdef class MocaRegulator(NativeRegulator):
         for i in range(n):
             one = &self.asking[i]
             one.score = self.score(s, &s.memory.running[s.running[one.i]])
-            one.floor, one.is_settled = self.min_share * one.demand, False
+            one.floor, one.allocation, one.is_open = self.min_share * one.demand, 0.0, 1.0
             floors += one.floor
         if floors >= bandwidth:
             for i in range(n):
                 self.asking[i].allocation = self.asking[i].floor * (bandwidth / floors)
         elif self.rule == WEIGHT_INVERSE:
-            while not self.cut(n, bandwidth):
+            while not cut(self.asking, n, bandwidth):
                 pass
         else:
-            while not self.fill(n, bandwidth):
+            while not fill(self.asking, n, bandwidth):
                 pass
-
-    cdef bint cut(self, int n, double bandwidth) noexcept nogil:
-        # What is too much, taken from those above their floor by their inverse weights; False when that brought one to its floor.
-        cdef Asking *one
-        cdef int i
-        cdef bint is_done = True
-        cdef double over = -bandwidth, weights = 0.0
-        for i in range(n):
-            one = &self.asking[i]
-            over += one.floor if one.is_settled else one.demand
-            weights += 0.0 if one.is_settled else one.demand / one.score
-        for i in range(n):
-            one = &self.asking[i]
-            if one.is_settled:
-                continue
-            one.allocation = one.demand - over * (one.demand / one.score) / weights
-            if one.allocation < one.floor:
-                one.allocation, one.is_settled, is_done = one.floor, True, False
-        return is_done
-
-    cdef bint fill(self, int n, double bandwidth) noexcept nogil:
-        # What is left, given to the others by their scores. Where that is more than some ask, or less than the floor of some, whichever
-        # is more in all is put right, and False returned.
-        cdef Asking *one
-        cdef int i
-        cdef double left = bandwidth, scores = 0.0, above = 0.0, below = 0.0
-        for i in range(n):
-            one = &self.asking[i]
-            left -= one.allocation if one.is_settled else 0.0
-            scores += 0.0 if one.is_settled else one.score
-        for i in range(n):
-            one = &self.asking[i]
-            if not one.is_settled:
-                one.allocation = left * (one.score / scores)
-                above += max(0.0, one.allocation - one.demand)
-                below += max(0.0, one.floor - one.allocation)
-        if above == 0.0 and below == 0.0:
-            return True
-        for i in range(n):
-            one = &self.asking[i]
-            if one.is_settled:
-                continue
-            if above > below and one.allocation > one.demand:
-                one.allocation, one.is_settled = one.demand, True
-            elif above <= below and one.allocation < one.floor:
-                one.allocation, one.is_settled = one.floor, True
-        return False
 
     cdef void cap_new(self, const State *s, int n, double overflow, double *caps) noexcept nogil:
         # Caps of the layers that start now, by the published weights; the others keep theirs.
@@ -223,7 +230,7 @@ cdef class MocaRegulator(NativeRegulator):
             r = &s.memory.running[s.running[one.i]]
             if r.start_ns < s.now_ns:
                 continue
-            self.window[s.running[one.i]] = self.threshold[s.running[one.i]] = 0
+            self.counters[s.running[one.i]].window = self.counters[s.running[one.i]].threshold = 0
             caps[one.i] = INFINITY
             if overflow > 0.0:
                 others = total - one.score * one.demand
@@ -234,14 +241,17 @@ cdef class MocaRegulator(NativeRegulator):
         # Window and threshold of every tile of a layer, and the cap that they make.
         cdef int place = s.running[one.i]
         cdef const Running *r = &s.memory.running[place]
-        cdef double per_cycle = one.allocation / self.clock_ghz  # bytes, of all its tiles
-        cdef double loads = max(1.0, up(<double>cost_of(s, r.layer, r.accelerator, r.n_tiles).dram_bytes / (ACCESS_BYTES * r.n_tiles)))
-        cdef double cycles = ACCESS_BYTES * loads * r.n_tiles / per_cycle
-        cdef double parts = up(max(loads, cycles) / LARGEST)
-        cdef double threshold = max(1.0, <double><int64_t>(loads / parts))
-        cdef double window = up(min(LARGEST, cycles * threshold / loads))
-        self.threshold[place], self.window[place] = <int32_t>threshold, <int32_t>window
+        cdef Counter *counter = &self.counters[place]
+        cdef double cycles, parts, threshold, window
+        if counter.layer != r.layer or counter.n_tiles != r.n_tiles:
+            counter.layer, counter.n_tiles = r.layer, r.n_tiles
+            counter.loads = max(1.0, up(<double>cost_of(s, r.layer, r.accelerator, r.n_tiles).dram_bytes / (ACCESS_BYTES * r.n_tiles)))
+        cycles = ACCESS_BYTES * counter.loads * r.n_tiles / (one.allocation / self.clock_ghz)  # the divisor: bytes of all tiles in a cycle
+        parts = up(max(counter.loads, cycles) / LARGEST)
+        threshold = max(1.0, <double><int64_t>(counter.loads / parts))
+        window = up(min(LARGEST, cycles * threshold / counter.loads))
+        counter.threshold, counter.window = <int32_t>threshold, <int32_t>window
         caps[one.i] = r.n_tiles * ACCESS_BYTES * threshold / window * self.clock_ghz
 
     cdef void counter(self, const State *s, int place, int32_t *window, int32_t *threshold) noexcept nogil:
-        window[0], threshold[0] = self.window[place], self.threshold[place]
+        window[0], threshold[0] = self.counters[place].window, self.counters[place].threshold

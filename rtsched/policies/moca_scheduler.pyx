@@ -64,7 +64,6 @@ cdef class MocaScheduler(StaticPartition):
     cdef readonly double memory_share
     cdef bint is_taking
     cdef bint is_whole  # a job is dispatched once, with all of its layers
-    cdef unsigned char[::1] is_heavy  # [task]
     # Slots that may hold a ready job that has begun, or one that waits for a layer's end only; the list is swept in every decision.
     cdef int *apart
     cdef int n_apart
@@ -94,8 +93,9 @@ cdef class MocaScheduler(StaticPartition):
 
     cdef int prepare(self, object problem) except -1:
         StaticPartition.prepare(self, problem)
-        demand = average_demand(problem, np.asarray(self.time_ns), np.asarray(self.size))
-        self.is_heavy = (demand > self.memory_share * problem.peak_bytes_per_ns).astype(np.uint8)
+        if self.mix:
+            demand = average_demand(problem, np.asarray(self.time_ns), np.asarray(self.size))
+            self.kinds = np.where(demand > self.memory_share * problem.peak_bytes_per_ns, HEAVY, LIGHT).astype(np.uint8)
         return 0
 
     cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:
@@ -203,9 +203,6 @@ cdef class MocaScheduler(StaticPartition):
 
     cdef bint is_queued(self, const State *s, const Job *job) noexcept nogil:
         return self.is_whole or (job.start_ns < 0 and (job.priority < self.express or self.is_lost(s, job)))
-
-    cdef int kind(self, int task) noexcept nogil:
-        return HEAVY if self.mix and self.is_heavy[task] else LIGHT
 
     cdef int choose(self, const State *s, const Heap *waiting) noexcept nogil:
         if self.n_running[HEAVY] > 0:

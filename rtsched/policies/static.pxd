@@ -30,6 +30,7 @@ cdef class StaticPartition(NativeMapper):
     cdef int64_t[:, ::1] time_ns  # [task, accelerator]: of the whole job; 0: cannot run there
     cdef double[::1] alone_ns  # [task]: the smallest of these
     cdef double[::1] first_ns  # [task]: of the first layer there
+    cdef unsigned char[::1] kinds  # [task]: of its jobs; all 0, unless a subclass tells them apart
     cdef int64_t[::1] n_free  # [accelerator]: free groups; scratch of `assign`, like the two below
     cdef int64_t n_left  # their sum
     cdef int n_running[N_KINDS]  # jobs on tiles
@@ -39,9 +40,8 @@ cdef class StaticPartition(NativeMapper):
     cdef void look(self, const State *s) noexcept nogil
     cdef int give(self, const State *s, DispatchList *dispatches, int slot, int accelerator, int n_layers) except -1 nogil
     cdef int fill(self, const State *s, DispatchList *dispatches, int n_layers) except -1 nogil
-    # Whether a ready job is in the queue; the kind of a task's jobs; and from which of two that wait the next job comes.
+    # Whether a ready job is in the queue, and from which of two that wait the next job comes.
     cdef bint is_queued(self, const State *s, const Job *job) noexcept nogil
-    cdef int kind(self, int task) noexcept nogil
     cdef int choose(self, const State *s, const Heap *waiting) noexcept nogil
     cdef bint is_lost(self, const State *s, const Job *job) noexcept nogil
     cdef int64_t rank(self, const State *s, const Job *job) noexcept nogil

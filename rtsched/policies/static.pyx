@@ -128,6 +128,7 @@ cdef class StaticPartition(NativeMapper):
         times_ns = times_on_groups(problem, size)
         self.n_groups, self.size, self.time_ns = n_groups, size, times_ns
         self.n_free = np.zeros(problem.n_accelerators, dtype=np.int64)
+        self.kinds = np.zeros(problem.n_tasks, dtype=np.uint8)
         where = fastest_group(times_ns)
         first = problem.block_first_layer[problem.subnet_first_block[problem.model_first_subnet[problem.task_model]]]
         self.alone_ns = times_ns[np.arange(problem.n_tasks), where].astype(np.float64)
@@ -139,17 +140,18 @@ cdef class StaticPartition(NativeMapper):
         return self.fill(s, dispatches, s.t.n_layers)
 
     cdef void look(self, const State *s) noexcept nogil:
+        # Some job is ready, so there are slots; whether a layer runs at a place makes no branch, since none would be foreseen.
         cdef const Running *r
-        cdef int place, a, kind
+        cdef int place, a, kind, is_running
         for kind in range(N_KINDS):
             self.n_running[kind] = 0
         for a in range(s.t.n_accelerators):
             self.n_free[a] = self.n_groups[a]
         for place in range(s.t.n_places):
             r = &s.memory.running[place]
-            if r.job >= 0:
-                self.n_free[r.accelerator] -= 1
-                self.n_running[self.kind(s.jobs[r.job].task)] += 1
+            is_running = r.job >= 0
+            self.n_free[r.accelerator] -= is_running
+            self.n_running[self.kinds[s.jobs[r.job & -is_running].task]] += is_running
         self.n_left = 0
         for a in range(s.t.n_accelerators):
             self.n_free[a] = min(self.n_free[a], s.n_free[a] // self.size[a])
@@ -159,7 +161,7 @@ cdef class StaticPartition(NativeMapper):
         add_dispatch(dispatches, slot, accelerator, <int>self.size[accelerator], n_layers)
         self.n_free[accelerator] -= 1
         self.n_left -= 1
-        self.n_running[self.kind(s.jobs[slot].task)] += 1
+        self.n_running[self.kinds[s.jobs[slot].task]] += 1
         return 0
 
     cdef int fill(self, const State *s, DispatchList *dispatches, int n_layers) except -1 nogil:
@@ -173,7 +175,7 @@ cdef class StaticPartition(NativeMapper):
             slot = s.ready[row]
             job = &s.jobs[slot]
             if self.is_queued(s, job):
-                kind = self.kind(job.task) + (N_KINDS if self.is_lost(s, job) else 0)
+                kind = self.kinds[job.task] + (N_KINDS if self.is_lost(s, job) else 0)
                 heap.push(&self.waiting[kind], Entry(self.rank(s, job), job.release_ns, job.frame, job.task, slot))
         while self.n_left > 0:
             first = 0 if self.waiting[0].n + self.waiting[1].n > 0 else N_KINDS
@@ -210,9 +212,6 @@ cdef class StaticPartition(NativeMapper):
             return falling(job.priority + waited_ns / alone_ns)
         slack_ns = <double>(job.deadline_ns - s.now_ns)
         return falling((min(alone_ns / slack_ns, 1.0) if slack_ns > 0.0 else 1.0) + waited_ns / self.first_ns[job.task])
-
-    cdef int kind(self, int task) noexcept nogil:
-        return 0
 
     cdef int choose(self, const State *s, const Heap *waiting) noexcept nogil:
         return 0
