@@ -42,21 +42,16 @@ cdef double LARGEST_WEIGHT = 1e100  # scores stay finite
 cdef double LATEST = 1e12  # ns: above every urgency that is not late
 
 
-cdef struct Row:
-    # What a ready job's score needs wherever it runs; kept as long as it is ready.
-    int64_t deadline_ns
-    int64_t last_end_ns
-    double togo_ns
-    double per_starved_ns
+cdef enum:
+    # Columns of `MapScore.ready`, one value per ready job: what its score needs wherever it runs, kept as long as it is ready,
+    R_DEADLINE_NS = 0
+    R_LAST_END_NS = 1
+    R_TOGO_NS = 2
+    R_PER_STARVED_NS = 3
+    R_SCORE = 4  # the score on the accelerator that is being looked at,
+    R_ON_ACCELERATOR = 5  # and four for each accelerator, as above, kept as well; the bytes are 0 of a job's first layer.
 
-
-cdef struct Pair:
-    # What it needs on an accelerator: the columns above, but for the bytes, which are 0 of a job's first layer.
-    double latency
-    double energy
-    double per_byte
-    double fetch_bytes
-
+cdef double EXACT = 9007199254740992.0  # 2^53: below, times are exact in double
 
 cdef struct Best:
     # The largest (row, accelerator) so far; row < 0: none.
@@ -111,9 +106,9 @@ cdef class MapScore(NativeMapper):
     cdef double[:, ::1] terms  # [layer, column]: side by side, so that a job's are one or two cache lines
     cdef int[::1] last  # [accelerator]: slot of the last job on its only tile, -1 for none; of this decision
     cdef double[::1] flush_bytes  # [accelerator]: what another job than that displaces; of this decision
-    # Where accelerators have one tile, the terms of the ready jobs, by row of the ready set.
-    cdef Row *rows
-    cdef Pair *pairs  # [accelerator * capacity + row]
+    # Where accelerators have one tile, the terms of the ready jobs. A column's values stand side by side, so that what is done to all
+    # of them is done to several at once.
+    cdef double *ready  # [column * capacity + row of the ready set]
     cdef int capacity
 
     parameter_names = ("alpha", "beta")
@@ -132,13 +127,13 @@ cdef class MapScore(NativeMapper):
         run.terms = terms_of(problem, self.preference, self.starvation)
         run.last, run.flush_bytes = np.full(n, -1, dtype=np.intc), np.zeros(n)
         run.parameters = run.weights = np.array([self.alpha, self.beta])
-        if problem.togo_mean_ns.shape[1] == 1:  # no accelerator has several tiles
+        latest_ns = problem.end_ns + int(problem.task_deadline_ns.max())
+        if problem.togo_mean_ns.shape[1] == 1 and latest_ns < EXACT:  # no accelerator has several tiles
             run.form, run.keeps_rows = FORM_ASSIGN, True
         return run
 
     def __dealloc__(self):
-        free(self.rows)
-        free(self.pairs)
+        free(self.ready)
 
     cpdef object parameter_vector(self):
         return self.parameters
@@ -206,6 +201,7 @@ cdef class MapScore(NativeMapper):
         cdef int n_left = s.n_idle
         cdef int a
         cdef Best best
+        cdef double *per_starved_ns
         self.keep_up(s)
         if not (fabs(self.weights[0]) <= LARGEST_WEIGHT and fabs(self.weights[1]) <= LARGEST_WEIGHT):
             with gil:
@@ -216,6 +212,7 @@ cdef class MapScore(NativeMapper):
             for a in range(s.t.n_accelerators):
                 if s.n_free[a] > 0:
                     self.look_at(s, &s.jobs[s.ready[0]], a)
+        per_starved_ns = self.ready + R_PER_STARVED_NS * <int64_t>self.capacity
         while n_left > 0:
             best.row, best.score = -1, -INFINITY
             for a in range(s.t.n_accelerators):
@@ -224,7 +221,7 @@ cdef class MapScore(NativeMapper):
             if best.row < 0:
                 break
             add_dispatch(dispatches, s.ready[best.row], best.accelerator, 1, 1)
-            self.rows[best.row].per_starved_ns = NAN  # no score of it is the largest; its row is new next time
+            per_starved_ns[best.row] = NAN  # no score of it is the largest; its row is new next time
             n_left -= 1
         return 0
 
@@ -243,56 +240,97 @@ cdef class MapScore(NativeMapper):
         return 0
 
     cdef int reserve(self, const State *s) except -1 nogil:
+        # What was kept is taken anew.
         cdef size_t n = s.n_slots
-        cdef void *rows = realloc(self.rows, n * sizeof(Row))
-        if rows != NULL:
-            self.rows = <Row *>rows
-        cdef void *pairs = realloc(self.pairs, n * s.t.n_accelerators * sizeof(Pair))
-        if pairs != NULL:
-            self.pairs = <Pair *>pairs
-        if rows == NULL or pairs == NULL:
+        cdef void *ready = realloc(self.ready, n * (R_ON_ACCELERATOR + N_ON_ACCELERATOR * s.t.n_accelerators) * sizeof(double))
+        if ready == NULL:
             with gil:
                 raise MemoryError(f"no memory for the scores of {n} jobs")
+        self.ready = <double *>ready
         self.capacity = s.n_slots
         return 0
 
     cdef void take_row(self, const State *s, int row) noexcept nogil:
         cdef const Job *job = &s.jobs[s.ready[row]]
         cdef const double *layer = &self.terms[job.layer, 0]
-        cdef const double *there
+        cdef int64_t step = self.capacity
+        cdef double *ready = self.ready + row
+        # A job that has begun is on its tile as long as no other was there, and then it switches nothing.
+        cdef double has_begun = job.start_ns >= 0
         cdef int a
-        self.rows[row] = Row(job.deadline_ns, job.last_end_ns, layer[TOGO_NS], layer[PER_STARVED_NS])
+        ready[R_DEADLINE_NS * step], ready[R_LAST_END_NS * step] = <double>job.deadline_ns, <double>job.last_end_ns
+        ready[R_TOGO_NS * step], ready[R_PER_STARVED_NS * step] = layer[TOGO_NS], layer[PER_STARVED_NS]
+        ready += R_ON_ACCELERATOR * step
+        layer += ON_ACCELERATOR
         for a in range(s.t.n_accelerators):
-            there = layer + ON_ACCELERATOR + a * N_ON_ACCELERATOR
-            # A job that has begun is on its tile as long as no other was there, and then it switches nothing.
-            self.pairs[<int64_t>a * self.capacity + row] = Pair(
-                there[LATENCY], there[ENERGY], there[PER_BYTE], there[FETCH_BYTES] if job.start_ns >= 0 else 0.0
-            )
+            ready[LATENCY * step], ready[ENERGY * step], ready[PER_BYTE * step] = layer[LATENCY], layer[ENERGY], layer[PER_BYTE]
+            ready[FETCH_BYTES * step] = has_begun * layer[FETCH_BYTES]
+            ready += N_ON_ACCELERATOR * step
+            layer += N_ON_ACCELERATOR
 
-    cdef void best_on(self, const State *s, int accelerator, Best *best) noexcept nogil:
-        cdef const Row *rows = self.rows
-        cdef const Pair *pairs = self.pairs + <int64_t>accelerator * self.capacity
+    cdef double score_of(self, const State *s, int row, int accelerator, bint is_last) noexcept nogil:
+        # Of one ready job on an accelerator, where it switches nothing if it was the last one there.
+        cdef int64_t step = self.capacity
+        cdef const double *ready = self.ready + row
+        cdef const double *there = ready + (R_ON_ACCELERATOR + N_ON_ACCELERATOR * accelerator) * step
+        cdef double now_ns = <double>s.now_ns
+        cdef double moved_bytes = 0.0 if is_last else self.flush_bytes[accelerator] + there[FETCH_BYTES * step]
+        cdef double energy = there[ENERGY * step] - moved_bytes * there[PER_BYTE * step]
+        cdef double starved = self.weights[0] * ((now_ns - ready[R_LAST_END_NS * step]) * ready[R_PER_STARVED_NS * step])
+        cdef double urgency = self.urgency_of(ready[R_TOGO_NS * step], ready[R_DEADLINE_NS * step] - now_ns)
+        if there[LATENCY * step] == 0.0:
+            return -INFINITY
+        return urgency * there[LATENCY * step] + starved + self.weights[1] * energy
+
+    cdef void score_all(self, const State *s, int accelerator) noexcept nogil:
+        # Of all ready jobs on an accelerator where another was the last; `score_of` without a branch, so for several at once.
+        cdef int64_t step = self.capacity
+        cdef double *scores = self.ready + R_SCORE * step
+        cdef const double *deadline_ns = self.ready + R_DEADLINE_NS * step
+        cdef const double *last_end_ns = self.ready + R_LAST_END_NS * step
+        cdef const double *togo_ns = self.ready + R_TOGO_NS * step
+        cdef const double *per_starved_ns = self.ready + R_PER_STARVED_NS * step
+        cdef const double *latency = self.ready + (R_ON_ACCELERATOR + N_ON_ACCELERATOR * accelerator) * step
+        cdef const double *energy = latency + ENERGY * step
+        cdef const double *per_byte = latency + PER_BYTE * step
+        cdef const double *fetch_bytes = latency + FETCH_BYTES * step
         cdef double alpha = self.weights[0]
         cdef double beta = self.weights[1]
+        cdef double cap = self.urgency_cap
         cdef double flush_bytes = self.flush_bytes[accelerator]
-        cdef int64_t now_ns = s.now_ns
-        cdef double best_score = best.score
-        cdef int last_row = -1
+        cdef double now_ns = <double>s.now_ns
         cdef int row
-        cdef double score, urgency, energy, starved
-        if self.last[accelerator] >= 0:
-            last_row = s.jobs[self.last[accelerator]].ready_row
+        cdef double slack_ns, urgency, score
         for row in range(s.n_ready):
-            if pairs[row].latency == 0.0:
-                continue
-            energy = pairs[row].energy
-            if pairs[row].per_byte > 0.0 and row != last_row:
-                energy -= (flush_bytes + pairs[row].fetch_bytes) * pairs[row].per_byte
-            starved = alpha * (<double>(now_ns - rows[row].last_end_ns) * rows[row].per_starved_ns)
-            urgency = self.urgency_of(rows[row].togo_ns, <double>(rows[row].deadline_ns - now_ns))
-            score = urgency * pairs[row].latency + starved + beta * energy
-            if score > best_score or (best.row >= 0 and score == best_score and self.goes_before(s, row, accelerator, best)):
-                best.row, best.accelerator, best_score = row, accelerator, score
+            slack_ns = deadline_ns[row] - now_ns
+            urgency = togo_ns[row] / slack_ns
+            urgency = cap if cap < urgency else urgency
+            urgency = urgency if slack_ns > 0.0 else cap
+            score = (
+                urgency * latency[row]
+                + alpha * ((now_ns - last_end_ns[row]) * per_starved_ns[row])
+                + beta * (energy[row] - (flush_bytes + fetch_bytes[row]) * per_byte[row])
+            )
+            scores[row] = score if latency[row] != 0.0 else -INFINITY
+
+    cdef void best_on(self, const State *s, int accelerator, Best *best) noexcept nogil:
+        cdef double *scores = self.ready + R_SCORE * <int64_t>self.capacity
+        cdef double best_score = best.score
+        cdef int row
+        if self.late == LATE_CAP:
+            self.score_all(s, accelerator)
+        else:
+            for row in range(s.n_ready):
+                scores[row] = self.score_of(s, row, accelerator, False)
+        if self.last[accelerator] >= 0:
+            row = s.jobs[self.last[accelerator]].ready_row
+            if row >= 0:
+                scores[row] = self.score_of(s, row, accelerator, True)
+        for row in range(s.n_ready):
+            if scores[row] >= best_score and (
+                scores[row] > best_score or (best.row >= 0 and self.goes_before(s, row, accelerator, best))
+            ):
+                best.row, best.accelerator, best_score = row, accelerator, scores[row]
         best.score = best_score
 
     cdef bint goes_before(self, const State *s, int row, int accelerator, const Best *best) noexcept nogil:
