@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from rtsched.recorded.replay import replay
     from rtsched.saved import load_outcome
     from rtsched.study.compare import Comparison, ComparisonInterrupted, compare
+    from rtsched.study.explore.exploration import Exploration, ExplorationInterrupted, explore
     from rtsched.study.sweep.model import Study
     from rtsched.study.sweep.results import StudyRuns
     from rtsched.study.sweep.run import SweepInterrupted
@@ -58,12 +59,15 @@ _LATE = {
     "Bound": "rtsched.bounds.bounding",
     "Comparison": "rtsched.study.compare",
     "ComparisonInterrupted": "rtsched.study.compare",
+    "Exploration": "rtsched.study.explore.exploration",
+    "ExplorationInterrupted": "rtsched.study.explore.exploration",
     "Study": "rtsched.study.sweep.model",
     "StudyRuns": "rtsched.study.sweep.results",
     "SweepInterrupted": "rtsched.study.sweep.run",
     "attribute": "rtsched.attribution",
     "bound": "rtsched.bounds.bounding",
     "compare": "rtsched.study.compare",
+    "explore": "rtsched.study.explore.exploration",
     "load_outcome": "rtsched.saved",
     "replay": "rtsched.recorded.replay",
     "uunifast": "rtsched.study.task_sets",
@@ -84,6 +88,8 @@ __all__ = [
     "Elementwise",
     "Embedding",
     "Energy",
+    "Exploration",
+    "ExplorationInterrupted",
     "FusedPool",
     "Gemm",
     "InputError",
@@ -125,6 +131,7 @@ __all__ = [
     "bound",
     "compare",
     "compile",
+    "explore",
     "load_model",
     "load_outcome",
     "load_platform",

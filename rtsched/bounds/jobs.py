@@ -13,7 +13,7 @@ from rtsched.errors import InputError
 from rtsched.feasibility import roots_first
 from rtsched.problem import ARRIVALS, MAX_TIME_NS, Problem
 
-__all__ = ["MAX_JOBS", "Jobs", "check_jobs_known", "jobs_of"]
+__all__ = ["MAX_JOBS", "Jobs", "check_jobs_known", "count_jobs", "jobs_of"]
 
 MAX_JOBS = 100_000
 """More roots than that would take hours."""
@@ -93,6 +93,35 @@ def check_jobs_known(problem: Problem) -> None:
     if loops:
         reason = "keeps jobs outstanding, so which jobs there are depends on the schedule; a bound needs to know them"
         raise InputError([f"task {name!r}: {reason}" for name in loops])
+
+
+def count_jobs(problem: Problem, seed: int) -> int | None:
+    """Count the jobs that the draws of a seed let exist; no run of any policy has more, and none depends on the platform's costs.
+
+    Parameters
+    ----------
+    problem : Problem
+    seed : int
+
+    Returns
+    -------
+    int or None
+        None where the schedule decides, in closed loops, and for more than `MAX_JOBS` roots.
+    """
+    if (problem.task_arrival == CLOSED).any():
+        return None
+    roots = foresight.root_releases(problem, seed, MAX_JOBS)
+    if roots is None:
+        return None
+    frames: dict[int, np.ndarray] = {}
+    for task in roots_first(problem):
+        first, end = int(problem.parent_first[task]), int(problem.parent_first[task + 1])
+        if first == end:
+            frames[task] = np.sort(roots[1][roots[0] == task])
+        else:
+            frame = frames[int(problem.parent_task[first])]
+            frames[task] = frame[foresight.existing(problem, seed, task, frame)]
+    return sum(map(len, frames.values()))
 
 
 def jobs_of(problem: Problem, classes: Classes, seed: int) -> Jobs:

@@ -1,8 +1,8 @@
 """The command line. Each command reads its inputs, calls the library and prints what it answers.
 
 Results go to the files that are asked for, and to standard output where that is asked for; whatever else a run tells goes to
-standard error. ``compare``, ``bound``, ``check``, ``list``, ``show``, ``schema``, ``--help`` and ``--version`` are questions: they answer
-on standard output.
+standard error. ``compare``, ``bound``, ``explore``, ``tune``, ``check``, ``list``, ``show``, ``schema``, ``--help`` and ``--version``
+are questions: they answer on standard output.
 
 A file holds a command or a pair; this one puts them together. What a command needs is imported when it runs, so that ``--help``
 comes at once.
@@ -23,6 +23,7 @@ from rtsched.cli import (
     catalogue,
     check,
     compare,
+    explore,
     import_costs,
     importing,
     replay,
@@ -85,6 +86,7 @@ def _root(
 app.command(epilog=run.EPILOG)(run.run)
 app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=bound.EPILOG)(bound.bound)
+app.command(epilog=explore.EPILOG)(explore.explore)
 app.command(epilog=sweep.EPILOG)(sweep.sweep)
 app.add_typer(study.app, name="study")
 app.command(epilog=check.EPILOG)(check.check)

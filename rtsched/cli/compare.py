@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +16,9 @@ from rtsched.cli._inputs import (
     Workload,
     check_outputs,
 )
+from rtsched.cli._lists import names_of, seeds_of
 from rtsched.cli._program import INTERRUPTED, complain
-from rtsched.errors import FaultList, InputError, PolicyError, short
+from rtsched.errors import FaultList, PolicyError
 
 if TYPE_CHECKING:
     from rtsched.study.compare import Comparison
@@ -87,10 +87,10 @@ def compare(
 
     faults = FaultList()
     workload = Workload(faults, scenario, platform, {"duration_s": duration, "load": load}, settings)
-    names = _names(policies)
+    names = names_of(policies)
     workload.name_policies(names)
-    chosen_seeds = faults.of(_seeds, seeds)
-    ranked = None if metric is None else _names(metric)
+    chosen_seeds = faults.of(seeds_of, seeds)
+    ranked = None if metric is None else names_of(metric)
     chosen = faults.of(plan, names, 1 if chosen_seeds is None else chosen_seeds, metrics=ranked, baseline=baseline, roles=workload.roles)
     faults.of(check_threads, threads)
     if is_bounded and workload.problem is not None:
@@ -130,33 +130,3 @@ def _tell(found: Comparison, json: str | None, csv: str | None) -> None:
     if csv is not None:
         files.write(csv, export.comparison_to_csv(found))
     console(is_error=files.STDOUT in (json, csv)).print(found.summary())
-
-
-def _names(texts: Sequence[str]) -> list[str]:
-    """Names with commas between them, of an option that may be repeated."""
-    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
-
-
-def _seeds(text: str) -> int | Sequence[int]:
-    """Read a number of seeds, or ranges and single seeds with commas between them."""
-    from rtsched.study.plan import MAX_SEEDS
-
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) == 1 and _is_number(parts[0].removeprefix("-")):
-        return int(parts[0])
-    found: list[int] = []
-    for part in parts:
-        first, dash, last = part.partition("-")
-        if not _is_number(first) or (dash and not _is_number(last)):
-            raise InputError(f"--seeds: must be a number of seeds, or seeds as 5-24 or 1,2,9; got {short(repr(text))}")
-        seeds = range(int(first), int(last if dash else first) + 1)
-        if not seeds:
-            raise InputError(f"--seeds: {short(part)} holds no seed; the smaller one comes first")
-        if seeds.stop - seeds.start > MAX_SEEDS - len(found):
-            raise InputError(f"--seeds: must be 1 to {MAX_SEEDS} of them, got {short(repr(text))}")
-        found += seeds
-    return found
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 20

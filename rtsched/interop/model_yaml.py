@@ -1,4 +1,4 @@
-"""Models and scenarios as YAML that people read and edit: one layer per line, defaults left out."""
+"""Models, scenarios and platforms as YAML that people read and edit: one layer per line, defaults left out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
+from rtsched.platform.platform import Platform
 from rtsched.workload.layer import LayerBase
 from rtsched.workload.model import Model
 from rtsched.workload.scenario import Scenario
 
-__all__ = ["dump_model", "dump_scenario"]
+__all__ = ["dump_model", "dump_platform", "dump_scenario"]
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./ -]*[\w.]|[A-Za-z_]", re.ASCII)
 """Text that stands without quotes, unless it is a word of YAML; the emitter quotes those."""
@@ -61,6 +62,22 @@ def dump_scenario(scenario: Scenario) -> str:
     return _dumped(scenario)
 
 
+def dump_platform(platform: Platform) -> str:
+    """Write a platform as YAML.
+
+    Parameters
+    ----------
+    platform : Platform
+        Without tables of measured costs.
+
+    Returns
+    -------
+    str
+        YAML 1.2. Reading it back gives an equal platform.
+    """
+    return _dumped(platform)
+
+
 def _dumped(value: BaseModel) -> str:
     yaml = YAML()
     yaml.width = 2**31 - 1
@@ -81,9 +98,10 @@ def _plain(value: Any) -> Any:
 
 
 def _mapping(value: BaseModel) -> CommentedMap:
-    """The fields that are not at their defaults. A layer is one line; its kind, a default of its class, follows its name."""
+    """The fields that are not at their defaults, and the kind of a cost model. A layer is one line; its kind follows its name."""
     fields = type(value).model_fields
-    given = {name: _plain(getattr(value, name)) for name, field in fields.items() if getattr(value, name) != field.default}
+    is_given = {name: name == "model" or getattr(value, name) != field.default for name, field in fields.items()}
+    given = {name: _plain(getattr(value, name)) for name in fields if is_given[name]}
     if not isinstance(value, LayerBase):
         return CommentedMap(given)
     line = CommentedMap({"name": given.pop("name"), "kind": value.kind} | given)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rtsched.study.compare import Comparison
     from rtsched.study.intervals import Estimates
 
-__all__ = ["comparison"]
+__all__ = ["comparison", "seed_ranges"]
 
 MEAN_INTERVAL = 3
 """Place of a column that can be left out where there is no room."""
@@ -191,11 +191,11 @@ def _verdict(found: Comparison, m: int, i: int, base: int) -> Text:
 
 def _title(found: Comparison) -> Text:
     n = len(found.seeds)
-    told = f"{n:,} seed{'s' if n > 1 else ''} ({_ranges(found.seeds)}), {seconds(found.problem.duration_ns)} each"
+    told = f"{n:,} seed{'s' if n > 1 else ''} ({seed_ranges(found.seeds)}), {seconds(found.problem.duration_ns)} each"
     return heading(found.problem, told, found.provenance, ("scenario.load", "scenario.duration_s"))
 
 
-def _ranges(seeds: Sequence[int]) -> str:
+def seed_ranges(seeds: Sequence[int]) -> str:
     """Write seeds as ranges, the first few of them."""
     ends: list[list[int]] = []
     for seed in seeds:
