@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from rtsched.study.sweep.results import StudyRuns
     from rtsched.study.sweep.run import SweepInterrupted
     from rtsched.study.task_sets import uunifast
+    from rtsched.study.tune.tuning import Tuning, TuningInterrupted, tune
 
 # Imported when they are first used: 50 of the 350 ms that `import rtsched` would take otherwise.
 _LATE = {
@@ -64,12 +65,15 @@ _LATE = {
     "Study": "rtsched.study.sweep.model",
     "StudyRuns": "rtsched.study.sweep.results",
     "SweepInterrupted": "rtsched.study.sweep.run",
+    "Tuning": "rtsched.study.tune.tuning",
+    "TuningInterrupted": "rtsched.study.tune.tuning",
     "attribute": "rtsched.attribution",
     "bound": "rtsched.bounds.bounding",
     "compare": "rtsched.study.compare",
     "explore": "rtsched.study.explore.exploration",
     "load_outcome": "rtsched.saved",
     "replay": "rtsched.recorded.replay",
+    "tune": "rtsched.study.tune.tuning",
     "uunifast": "rtsched.study.task_sets",
 }
 
@@ -125,6 +129,8 @@ __all__ = [
     "Task",
     "TimeFactor",
     "Tuner",
+    "Tuning",
+    "TuningInterrupted",
     "WeightedPriority",
     "__version__",
     "attribute",
@@ -140,6 +146,7 @@ __all__ = [
     "replay",
     "run",
     "simulate",
+    "tune",
     "uunifast",
 ]
 

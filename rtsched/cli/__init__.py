@@ -34,6 +34,7 @@ from rtsched.cli import (
     schema,
     study,
     sweep,
+    tune,
 )
 from rtsched.cli._program import INTERRUPTED, Program, complain
 
@@ -87,6 +88,7 @@ app.command(epilog=run.EPILOG)(run.run)
 app.command(epilog=compare.EPILOG)(compare.compare)
 app.command(epilog=bound.EPILOG)(bound.bound)
 app.command(epilog=explore.EPILOG)(explore.explore)
+app.command(epilog=tune.EPILOG)(tune.tune)
 app.command(epilog=sweep.EPILOG)(sweep.sweep)
 app.add_typer(study.app, name="study")
 app.command(epilog=check.EPILOG)(check.check)

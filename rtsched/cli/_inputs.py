@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,7 @@ __all__ = [
     "Workload",
     "check_outputs",
     "input_files",
+    "run_command",
     "table_files",
 ]
 
@@ -147,6 +149,16 @@ def check_outputs(faults: FaultList, outputs: Mapping[str, str | None], inputs: 
         else:
             faults.of(check_writable, path)
             written[place] = option
+
+
+def run_command(
+    scenario: str, platform: str | None, policy: str, duration: float | None, load: float | None, settings: Sequence[str]
+) -> str:
+    """The command that runs a scenario as another command was told to, for its user to copy."""
+    words = ["rtsched", "run", scenario, *([] if platform is None else ["-p", platform]), "-P", policy]
+    for option, value in (("--duration", duration), ("--load", load)):
+        words += [] if value is None else [option, repr(value).removesuffix(".0")]
+    return shlex.join([*words, *(word for one in settings for word in ("--set", one))])
 
 
 def input_files(references: Mapping[str, str]) -> dict[str, str]:

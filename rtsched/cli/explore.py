@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +16,7 @@ from rtsched.cli._inputs import (
     SettingsOption,
     Workload,
     check_outputs,
+    run_command,
 )
 from rtsched.cli._lists import names_of, numbers_of, seeds_of, whole_numbers_of
 from rtsched.cli._program import INTERRUPTED, POLICY_FAILED, complain, failures_of
@@ -130,7 +129,8 @@ def explore(
     if output is not None and found.smallest is None:
         raise typer.Exit(POLICY_FAILED)
     if output is not None:
-        typer.echo(f"to run it: {_command(scenario, policy, output, duration, load, settings)}", err=True)
+        kept = [one for one in settings or () if not one.startswith("platform.")]  # the others are in the file
+        typer.echo(f"to run it: {run_command(scenario, output, policy, duration, load, kept)}", err=True)
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,3 @@ class _Outputs:
         console(is_error=files.STDOUT in (self.json, self.csv)).print(exploration.summary(found))
         if self.platform is not None and found.smallest is None:
             complain([f"{self.platform} is not written: no platform was found that meets the target"])
-
-
-def _command(scenario: str, policy: str, output: str, duration: float | None, load: float | None, settings: Sequence[str] | None) -> str:
-    """What runs the scenario on the platform that was found; settings of the platform are in it."""
-    words = ["rtsched", "run", scenario, "-p", output, "-P", policy]
-    words += [] if duration is None else ["--duration", f"{duration:g}"]
-    words += [] if load is None else ["--load", f"{load:g}"]
-    for one in settings or ():
-        words += [] if one.startswith("platform.") else ["--set", one]
-    return shlex.join(words)

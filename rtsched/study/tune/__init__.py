@@ -1,0 +1,1 @@
+"""Settings of a policy tuned on some seeds and judged on others."""
