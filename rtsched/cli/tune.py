@@ -31,7 +31,7 @@ EPILOG = """\b
 Examples:
   rtsched tune vr_gaming -P dream-fixed
   rtsched tune vr_gaming -P dream-fixed --over mapper.alpha=0:2 --over mapper.beta=0:2
-  rtsched tune vr_gaming -P moca-edf --over mapper.rounds=1:8 --metric sla --load 2
+  rtsched tune vr_gaming -P dream-smartdrop --over dropper.window=2:50 --metric sla
   rtsched tune glasses.yaml -P mine.py:Greedy --over mapper.patience=1:8 --json out.json
 
 Without --over, the settings that can be tuned are listed. Every trial runs under the same seeds. The best of many trials looks better

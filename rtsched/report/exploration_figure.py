@@ -70,7 +70,8 @@ def draw_exploration(found: Exploration, suffix: str) -> bytes:
             ax.axhline(100 * (1 - found.meet), color="black", linewidth=0.6, linestyle="--")
             ax.grid(True, linewidth=0.3, color="#cccccc")
             ax.set_axisbelow(True)
-        by_pes.set_xscale("log", base=2)
+        if found.evaluated:  # an axis without a dot cannot be logarithmic
+            by_pes.set_xscale("log", base=2)
         by_pes.xaxis.set_major_formatter("{x:,.0f}")
         by_pes.set_yscale("symlog", linthresh=LINEAR_PERCENT)
         by_pes.set(ylim=(-0.1 * LINEAR_PERCENT, 100 * ROOM), xlabel="PEs", ylabel="violated, % of jobs")

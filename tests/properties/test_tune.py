@@ -20,9 +20,11 @@ class Told(Trials):
     def __init__(self, ranges, metric, at_most, function):
         super().__init__(PROBLEM, POLICY, ranges, metric, [0], at_most=at_most)
         self.function = function
+        self.generations = []
 
     def _run(self, points):
-        for values in points:
+        self.generations.append(list(points))
+        for values in self.generations[-1]:
             self.means.setdefault(values, self.function(values))
 
 
@@ -58,6 +60,7 @@ def test_the_best_is_never_worse_than_the_policys_own(function, metric, at_most,
     (first, *others) = trials.means
     assert first == (1.0, 10)
     assert len(others) <= at_most
+    assert ((1.0, 10) in trials.generations[1]) == (low <= 1 and ranges[1].high >= 10)
     assert all(low <= x <= 2 and 5 <= n <= ranges[1].high and isinstance(n, int) for x, n in others)
     again = Told(ranges, metric, at_most, function)
     again.try_own()

@@ -87,6 +87,14 @@ def test_when_no_platform_meets_the_target(tmp_path):
     assert invoke(*BRIEF, "--load", "40").exit_code == 0
 
 
+def test_examples_of_the_help_are_accepted():
+    examples = re.findall(r"^    rtsched (explore (?:vr_gaming|ar_call) .*)$", invoke("explore", "--help").stdout, flags=re.MULTILINE)
+    assert len(examples) == 3
+    for arguments in map(str.split, examples):
+        brief = ("--pes", "512", "--accelerators", "1", "--duration", "0.05", "--seeds", "1")
+        assert invoke(*arguments, *brief).exit_code == 0, arguments
+
+
 def test_settings_of_the_policy(tmp_path):
     arguments = ("explore", "ar_call", "-P", "dream-fixed", *GRID, "--seeds", "2", "--duration", "0.2")
     told = json.loads(invoke(*arguments, "--set", "mapper.alpha=0.5", "--json", "-").stdout)["provenance"]

@@ -77,6 +77,23 @@ def test_settings_of_a_policy_in_a_file(tmp_path, monkeypatch):
     )
 
 
+def test_examples_of_the_help_are_accepted():
+    examples = re.findall(r"^    rtsched (tune vr_gaming .*)$", invoke("tune", "--help").stdout, flags=re.MULTILINE)
+    assert len(examples) == 3
+    for arguments in map(str.split, examples):
+        code = 0 if "--over" in arguments else 2  # which lists what can be tuned
+        assert invoke(*arguments, "--trials", "5", "--duration", "0.05").exit_code == code, arguments
+
+
+def test_a_policy_that_breaks_its_contract(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(MINE.replace("return 0", "return 'soon'"))
+    result = invoke("tune", "vr_gaming", "-P", "mine.py:Greedy", "--over", "mapper.patience=1:3", *TRIALS)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "policy 'Greedy'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_tables_fit_narrow_terminals():
     text = start(*BRIEF, environment={"COLUMNS": "72"}).communicate()[0]
     assert max(map(len, text.splitlines())) <= 72

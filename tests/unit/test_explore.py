@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import rtsched
 from rtsched.bounds.jobs import count_jobs
@@ -15,6 +16,7 @@ from rtsched.errors import InputError
 from rtsched.interop.model_yaml import dump_platform
 from rtsched.policies.registry import load_policy
 from rtsched.report.exploration import to_csv, to_dict, to_json
+from rtsched.report.exploration_figure import draw_exploration
 from rtsched.study.explore.exploration import Exploration
 from rtsched.study.explore.search import Search
 from rtsched.study.explore.space import DATAFLOWS, space_of
@@ -274,6 +276,23 @@ def test_ctrl_c_leaves_what_is_known(after):
     assert 0 < len(found.evaluated) <= found.space.n_candidates
     assert all(one.n_seeds >= 1 for one in found.evaluated)
     assert json.loads(to_json(found))["run"]["complete"] is False
+
+
+def test_ctrl_c_before_anything_is_known():
+    def interrupt(title, done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(rtsched.ExplorationInterrupted) as caught:
+        rtsched.explore("vr_gaming", None, "eft", **{**BRIEF, "duration_s": 30}, progress=interrupt)
+    found = caught.value.exploration
+    assert (found.evaluated, found.front, found.smallest) == ((), (), None)
+    assert len(list(to_csv(found))) == 1
+    assert to_dict(found)["front"] == []
+    assert draw_exploration(found, ".svg")
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(found.summary())
+    assert "no platform is known yet that meets 99 % of the deadlines" in captured.get()
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ class Valley(rtsched.Mapper):
         rtsched.Setting("n", 8, "a whole number", low=1, high=10),
         rtsched.Setting("kind", "a", "a word", choices=("a", "b")),
         rtsched.Setting("flag", False, "yes or no"),
+        rtsched.Setting("level", 1, "one of some numbers", choices=(1, 2, 4)),
     )
 
     def score(self, state):
@@ -78,9 +79,10 @@ def test_values_of_ranges():
 @pytest.mark.parametrize(
     ("over", "expected"),
     [
-        ({"mapper.y": (0, 1)}, ["setting 'mapper.y': Valley has no setting 'y'; settings: x, n, kind, flag"]),
+        ({"mapper.y": (0, 1)}, ["setting 'mapper.y': Valley has no setting 'y'; settings: x, n, kind, flag, level"]),
         ({"mapper.kind": (0, 1)}, ["setting 'mapper.kind': must be text, got 0"]),
         ({"mapper.flag": (0, 1)}, ["setting 'mapper.flag': must be true or false, got 0"]),
+        ({"mapper.level": (1, 4)}, ["setting 'mapper.level': must be one of 1, 2, 4, got 0"]),
         ({"mapper.x": (1, 1)}, ["over 'mapper.x': must be two numbers, the smaller one first, got 1 and 1"]),
         ({"mapper.x": 3}, ["over 'mapper.x': must be two numbers, the smaller one first, got 3"]),
         ({"mapper.x": (0, float("inf"))}, ["over 'mapper.x': must be two numbers, the smaller one first, got (0, inf)"]),
@@ -174,6 +176,14 @@ def test_settings_are_tried_once():
     trials.search(0)
     assert sorted(trials.means) == [(1,), (2,), (3,), (8,)]
     assert set(totals) == {31 * 2}
+
+
+def test_settings_that_lack_a_seed_do_not_count():
+    problem = rtsched.compile("ar_call", duration_s=0.05)
+    (n,) = ranges_of(rtsched.Policy(Valley()), {"mapper.n": (1, 3)})
+    trials = Trials(problem, rtsched.Policy(Valley()), [n], "energy_j", [0, 1], at_most=30)
+    trials._keep([(1,), (2,), (3,)], [0.5, None, 0.125, 0.375, None, None])
+    assert trials.means == {(2,): 0.25}
 
 
 # What it says
