@@ -30,9 +30,9 @@ __all__ = ["EPILOG", "tune"]
 EPILOG = """\b
 Examples:
   rtsched tune vr_gaming -P dream-fixed
-  rtsched tune vr_gaming -P dream-fixed --over mapper.alpha=0:2 --over mapper.beta=0:2
-  rtsched tune vr_gaming -P dream-smartdrop --over dropper.window=2:50 --metric sla
-  rtsched tune glasses.yaml -P mine.py:Greedy --over mapper.patience=1:8 --json out.json
+  rtsched tune vr_gaming -P dream-fixed --over mapper.alpha=0:2 --trials 50
+  rtsched tune vr_gaming -P dream-fixed --over dropper.window=2:9 --metric sla
+  rtsched tune glasses.yaml -P mine.py:Greedy --over mapper.patience=1:8
 
 Without --over, the settings that can be tuned are listed. Every trial runs under the same seeds. The best of many trials looks better
 than it is; so it is compared with the policy's own settings under seeds that the search has not seen. docs/exploring.md explains it.

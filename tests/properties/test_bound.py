@@ -10,7 +10,7 @@ from reference.best import TinyJob, most_met
 from strategies import policies, problems, seeds
 
 from rtsched.bounds import bound_problem
-from rtsched.bounds.jobs import CLOSED
+from rtsched.bounds.jobs import CLOSED, count_jobs
 from rtsched.outcome import STATUSES
 from rtsched.run import run
 from rtsched.workload.scenario import Task
@@ -23,6 +23,7 @@ known_jobs = problems().filter(lambda problem: not (problem.task_arrival == CLOS
 def test_no_policy_meets_more(problem, seed, drawn):
     """Whatever a policy does: contention, switches, drops and backlogs only cost. The jobs are the run's, suppressed ones included."""
     found = bound_problem(problem, seed)
+    assert count_jobs(problem, seed) == found.n_jobs
     for policy in [*drawn, "edf", "eft", "srpt"]:
         counts = run(problem, policy, seed=seed).metrics.status_counts
         assert counts.sum(axis=1).tolist() == found.task_jobs.tolist()
