@@ -10,11 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
-from rtsched.errors import InputError
 from rtsched.outcome import Outcome
 from rtsched.testing.findings import LATE, NEVER_NS, Findings
-from rtsched.testing.layers import check_layer_table, execution_ns, switching_ns
-from rtsched.testing.rates import check_rate_table
+from rtsched.testing.layers import execution_ns, switching_ns
+from rtsched.testing.tables import sound_tables
 
 __all__ = ["ATTRIBUTION_DTYPE", "PARTS", "Attribution", "attribute"]
 
@@ -114,7 +113,7 @@ def attribute(outcome: Outcome) -> Attribution:
     >>> bool((found.parts_ns.sum(axis=1) == found.jobs["response_ns"]).all())
     True
     """
-    findings = _sound(outcome)
+    findings = sound_tables(outcome)
     jobs, layers = outcome.jobs, findings.layers
     rows = np.flatnonzero(jobs["status"] <= LATE)
     own = jobs[rows]
@@ -131,20 +130,6 @@ def attribute(outcome: Outcome) -> Attribution:
     found["waiting_ns"] = latency_ns - sum(sums.values())
     found["cascade_ns"] = found["response_ns"] - latency_ns
     return Attribution(outcome, found)
-
-
-def _sound(outcome: Outcome) -> Findings:
-    """The outcome's tables, when they are there and mean something."""
-    missing = [name for name in ("layers", "rates") if getattr(outcome, name) is None]
-    if missing:
-        raise InputError(f"the outcome has no {' and no '.join(missing)}; run with layers=True and rates=True")
-    findings = Findings(outcome)
-    check_layer_table(findings)
-    if not findings.faults:
-        check_rate_table(findings)
-    if findings.faults:
-        raise InputError(findings.faults)
-    return findings
 
 
 def _summed(owner: np.ndarray, values: np.ndarray, n_owners: int) -> np.ndarray:

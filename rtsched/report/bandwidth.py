@@ -14,6 +14,7 @@ import numpy as np
 from rtsched.errors import InputError
 from rtsched.outcome import Outcome
 from rtsched.report.export import csv_chunks
+from rtsched.timeline import lanes_of_rates
 
 __all__ = ["COLUMNS", "Steps", "busiest", "check_window", "steps_of", "to_csv"]
 
@@ -108,7 +109,7 @@ def busiest(outcome: Outcome) -> tuple[int, int]:
         return 0, outcome.end_ns
     rates = _rates(outcome)
     edges = np.arange(0, outcome.end_ns, STRIDE_NS)
-    demanded = sum((_integral(rates[own], "demand_bytes_per_ns", edges) for own in _lanes(rates).values()), np.zeros(len(edges)))
+    demanded = sum((_integral(rates[own], "demand_bytes_per_ns", edges) for own in lanes_of_rates(rates).values()), np.zeros(len(edges)))
     n = BUSIEST_NS // STRIDE_NS
     first = int(edges[np.argmax(demanded[n:] - demanded[:-n])]) if len(edges) > n else 0
     return first, first + BUSIEST_NS
@@ -165,7 +166,7 @@ def steps_of(outcome: Outcome, from_ns: int, to_ns: int, max_steps: int = MAX_ST
     width = np.diff(edges)
     allocation, demand = np.zeros((problem.n_tasks, len(width))), np.zeros(len(width))
     caps = []
-    for own in _lanes(rates).values():
+    for own in lanes_of_rates(rates).values():
         lane, owner = rates[own], task[own]
         demand += np.diff(_integral(lane, "demand_bytes_per_ns", edges)) / width
         for one in np.unique(owner).tolist():
@@ -185,19 +186,10 @@ def _rates(outcome: Outcome) -> np.ndarray:
     return outcome.rates
 
 
-def _lanes(rates: np.ndarray) -> dict[int, np.ndarray]:
-    """The rows of each lane, ascending by time."""
-    lowest = rates["tiles"] & (~rates["tiles"] + np.uint64(1))
-    lane = 64 * rates["accelerator"].astype(np.int64) + np.log2(lowest.astype(np.float64)).astype(np.int64)
-    order = np.argsort(lane, kind="stable")
-    names, first = np.unique(lane[order], return_index=True)
-    return dict(zip(names.tolist(), np.split(order, first[1:]), strict=True)) if len(rates) else {}
-
-
 def _until_ns(rates: np.ndarray) -> np.ndarray:
     """When each row is followed by the next one of its lane; its own time for the last row of a layer."""
     until = rates["time_ns"].copy()
-    for own in _lanes(rates).values():
+    for own in lanes_of_rates(rates).values():
         lane = rates[own]
         goes_on = (lane["job"][1:] == lane["job"][:-1]) & (lane["layer"][1:] == lane["layer"][:-1])
         until[own[:-1][goes_on]] = lane["time_ns"][1:][goes_on]

@@ -11,8 +11,9 @@ from rtsched.report.html.markup import Html, figure, grid, note, numbers, table
 from rtsched.report.html.results import Result
 from rtsched.report.html.svg import WIDTH, Axis, element, frame, picture, polyline, text
 from rtsched.report.text import digits, percent, scaled
+from rtsched.timeline import tile_names
 
-__all__ = ["mean_allocation", "section", "tile_names"]
+__all__ = ["mean_allocation", "section"]
 
 N_STEPS = 100
 """Of the run; each is a mean."""
@@ -30,16 +31,6 @@ def section(results: Sequence[Result]) -> Html:
     if without:
         pieces.append(note(f"DRAM over time needs recorded rates ('rtsched run --save'), which these have not: {', '.join(without)}."))
     return Html("".join(pieces) + numbers(_table(results)))
-
-
-def tile_names(outcome: Outcome) -> list[str]:
-    """A name for each tile, those of all accelerators in order."""
-    problem = outcome.problem
-    return [
-        name if n == 1 else f"{name} {tile}"
-        for name, n in zip(problem.accelerator_names, problem.accelerator_tiles.tolist(), strict=True)
-        for tile in range(n)
-    ]
 
 
 def _tiles(result: Result) -> Html:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from rtsched import timeline
 from rtsched.metrics.metrics import MET
 from rtsched.outcome import Outcome
-from rtsched.report.html.hardware import tile_names
 from rtsched.report.html.markup import Html, figure, legend, note
 from rtsched.report.html.results import Result, groups
 from rtsched.report.html.svg import LETTER, N_COLOURS, Axis, area, area_sample, element, picture, text
+from rtsched.timeline import WINDOW_NS, Bars, tile_names, violated, worst_window
 
-__all__ = ["Bars", "bars_of", "section", "worst_window"]
-
-WINDOW_NS = 100_000_000
-AFTER_NS = 10_000_000
-"""Of the window, behind the last of the missed deadlines."""
+__all__ = ["WINDOW_NS", "bars_of", "section", "worst_window"]
 
 WIDTH, LEFT, RIGHT = 900.0, 110.0, 8.0
 LANE, TASK = 18.0, 15.0
@@ -44,84 +40,14 @@ def section(results: Sequence[Result]) -> Html:
     return Html("".join(pieces))
 
 
-def _violated(outcome: Outcome) -> np.ndarray:
-    missed: np.ndarray = outcome.metrics.counts & (outcome.jobs["status"] != MET)
-    return missed
-
-
-def worst_window(outcomes: Sequence[Outcome]) -> tuple[int, int]:
-    """The time in which they miss most deadlines together, (from, to) in ns; of equal ones the first."""
-    end_ns = max(max(one.end_ns for one in outcomes), 1)
-    if end_ns <= WINDOW_NS:
-        return 0, end_ns
-    due = np.sort(np.concatenate([one.jobs["deadline_ns"][_violated(one)] for one in outcomes]))
-    due = np.minimum(due, end_ns)
-    if len(due):
-        since = np.searchsorted(due, due - (WINDOW_NS - AFTER_NS), side="left")
-        last = int(due[np.argmax(np.arange(1, len(due) + 1) - since)])
-    else:
-        last = max((_closest(one) for one in outcomes), default=(0.0, 0))[1]
-    from_ns = min(max(0, last + AFTER_NS - WINDOW_NS), end_ns - WINDOW_NS)
-    return from_ns, from_ns + WINDOW_NS
-
-
-def _closest(outcome: Outcome) -> tuple[float, int]:
-    """How much of its time the job took that took most of it, and its deadline."""
-    jobs = outcome.jobs[outcome.jobs["status"] == MET]
-    if not len(jobs):
-        return 0.0, 0
-    allowed = outcome.problem.task_deadline_ns[jobs["task"]]
-    used = 1.0 - (jobs["deadline_ns"] - jobs["finish_ns"]) / allowed
-    i = int(np.argmax(used))
-    return float(used[i]), int(jobs["deadline_ns"][i])
-
-
-@dataclass(frozen=True)
-class Bars:
-    """Jobs on tiles.
-
-    Attributes
-    ----------
-    lane, task : ndarray of int64, shape (n,)
-        Tile, those of all accelerators in order.
-    start_ns, end_ns : ndarray of int64, shape (n,)
-    is_thinned : bool
-        Some of the shortest were left out.
-    """
-
-    lane: np.ndarray
-    task: np.ndarray
-    start_ns: np.ndarray
-    end_ns: np.ndarray
-    is_thinned: bool
-
-
 def bars_of(outcome: Outcome, from_ns: int, to_ns: int) -> Bars:
-    """What ran in a window; layers of a job that follow each other on a tile are one bar."""
-    layers, problem = outcome.layers, outcome.problem
-    assert layers is not None
-    until = np.where(layers["finish_ns"] < 0, outcome.end_ns, layers["finish_ns"])
-    seen = (layers["start_ns"] < to_ns) & (until > from_ns)
-    layers, until = layers[seen], until[seen]
-    lane, row = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    for tile in range(int(problem.accelerator_tiles.max(initial=0))):
-        is_on = (layers["tiles"] >> np.uint64(tile) & np.uint64(1)).astype(bool) & (problem.accelerator_tiles[layers["accelerator"]] > tile)
-        row.append(np.flatnonzero(is_on))
-        lane.append(problem.option_first[layers["accelerator"][is_on]].astype(np.int64) + tile)
-    lanes, rows = np.concatenate(lane), np.concatenate(row)
-    order = np.lexsort((layers["start_ns"][rows], lanes))
-    lanes, rows = lanes[order], rows[order]
-    job, start, end = layers["job"][rows], layers["start_ns"][rows], until[rows]
-    goes_on = (lanes[1:] == lanes[:-1]) & (job[1:] == job[:-1]) & (start[1:] == end[:-1])
-    first = np.flatnonzero(np.append(True, ~goes_on)) if len(rows) else np.zeros(0, dtype=np.int64)
-    last = np.append(first[1:] - 1, len(rows) - 1)[: len(first)]
-    start, end = np.maximum(start[first], from_ns), np.minimum(end[last], to_ns)
-    lanes, task = lanes[first], outcome.jobs["task"][job[first]].astype(np.int64)
-    if len(first) <= MAX_BARS:
-        return Bars(lanes, task, start, end, False)
-    dot = (start - from_ns) * DOTS // (to_ns - from_ns)
-    kept = np.unique(lanes * DOTS + dot, return_index=True)[1]
-    return Bars(lanes[kept], task[kept], start[kept], end[kept], True)
+    """What ran in a window, and of more than `MAX_BARS` bars those that can be told apart."""
+    bars = timeline.bars_of(outcome, from_ns, to_ns)
+    if len(bars.lane) <= MAX_BARS:
+        return bars
+    dot = (bars.start_ns - from_ns) * DOTS // (to_ns - from_ns)
+    kept = np.unique(bars.lane * DOTS + dot, return_index=True)[1]
+    return Bars(bars.lane[kept], bars.task[kept], bars.start_ns[kept], bars.end_ns[kept], True)
 
 
 def _figure(result: Result, from_ns: int, to_ns: int) -> Html:
@@ -136,7 +62,7 @@ def _figure(result: Result, from_ns: int, to_ns: int) -> Html:
     bottom = top + len(tasks) * TASK
     body = [_scale(x, bottom), _lanes(names), _bars(bars, x, tasks), _due(outcome, x, top, len(tasks))]
     body += [text(_short(name), 0, top + i * TASK + 11) for i, name in enumerate(tasks)]
-    missed = _violated(outcome) & (outcome.jobs["deadline_ns"] > from_ns) & (outcome.jobs["deadline_ns"] <= to_ns)
+    missed = violated(outcome) & (outcome.jobs["deadline_ns"] > from_ns) & (outcome.jobs["deadline_ns"] <= to_ns)
     when = f"{from_ns * 1e-6:,.1f} to {to_ns * 1e-6:,.1f} ms"
     told = f"{result.label}, {when}: {int(missed.sum()):,} deadlines missed"
     if bars.is_thinned:
@@ -195,7 +121,7 @@ def _due(outcome: Outcome, x: Axis, top: float, n_tasks: int) -> str:
     jobs = outcome.jobs
     due_ms = jobs["deadline_ns"] * 1e-6
     seen = (due_ms > x.low) & (due_ms <= x.high) & (jobs["task"] < n_tasks)
-    missed = _violated(outcome)
+    missed = violated(outcome)
     met = seen & (jobs["status"] == MET)
 
     def places(chosen: np.ndarray) -> list[tuple[float, float]]:
