@@ -166,6 +166,25 @@ class Outcome(Frames):
 
         save_outcome(self, path)
 
+    def to_perfetto(self, path: str | os.PathLike[str]) -> None:
+        """Write a trace for https://ui.perfetto.dev: layers on tiles, jobs, DRAM, queue and slack over time (docs/timeline.md).
+
+        Needs `layers`; without `rates` the trace has nothing of the DRAM.
+
+        Parameters
+        ----------
+        path : str or path
+            Customarily ``*.pftrace``. The same outcome gives the same bytes; the file is written whole or not at all.
+
+        Raises
+        ------
+        rtsched.errors.InputError
+            Layers were not recorded, rows mean nothing, or it cannot be written.
+        """
+        from rtsched.interop.perfetto import write_trace
+
+        write_trace(self, path)
+
     def summary(self) -> RenderableType:
         """Table per task with UXCost below, for ``rich.print`` and notebooks."""
         from rtsched.report.terminal import summary

@@ -28,6 +28,7 @@ Examples:
   rtsched run vr_gaming --set scenario.tasks.gaze.fps=90
   rtsched run glasses.yaml --load 1.5 --json out.json --csv jobs.csv
   rtsched run vr_gaming -P mine.py:LeastLaxity
+  rtsched run vr_gaming -P edf --save edf.npz --trace edf.pftrace
   rtsched run vr_gaming --json - | jq .metrics.uxcost
 
 docs/formats.md explains what is in the files. A file is written whole or not at all.
@@ -49,13 +50,17 @@ def run(
     save: Annotated[
         str | None, typer.Option(metavar="FILE.npz", help="Write everything, with every layer: for rtsched check and report.")
     ] = None,
+    trace: Annotated[
+        str | None, typer.Option(metavar="FILE.pftrace", help="Write every layer, job and rate for https://ui.perfetto.dev.")
+    ] = None,
 ) -> None:
     """Run a scenario on a platform under a policy.
 
     A summary is printed to standard error, and with it the progress of a run that takes longer than a second.
     """
+    from rtsched.interop.perfetto import trace_pieces
     from rtsched.report import export, files
-    from rtsched.report.console import console, progress, simulated_time
+    from rtsched.report.console import console, parts_written, progress, simulated_time
     from rtsched.report.terminal import summary
     from rtsched.run import Interrupted, check_seed
     from rtsched.run import run as simulate
@@ -64,9 +69,10 @@ def run(
     workload = Workload(faults, scenario, platform, {"duration_s": duration, "load": load}, settings)
     chosen = workload.policy(faults, policy)
     faults.of(check_seed, seed)
-    check_outputs(faults, {"--json": json, "--csv": csv, "--save": save}, workload.files)
-    if save is not None and not save.lower().endswith(".npz"):
-        faults.add(f"--save {save}: must end in .npz")
+    check_outputs(faults, {"--json": json, "--csv": csv, "--save": save, "--trace": trace}, workload.files)
+    for option, path, suffix in (("--save", save, ".npz"), ("--trace", trace, ".pftrace")):
+        if path is not None and not path.lower().endswith(suffix):
+            faults.add(f"{option} {path}: must end in {suffix}")
     faults.report()
     assert chosen is not None
     workload.warn()
@@ -74,7 +80,7 @@ def run(
     status = 0
     with progress(shown_on, simulated_time) as report, failures_of(chosen.name):
         try:
-            kept = save is not None
+            kept = save is not None or trace is not None
             outcome = simulate(workload.compiled, chosen, seed=seed, layers=kept, rates=kept, progress=report, settings=workload.settings)
         except Interrupted as interruption:
             outcome, status = interruption.outcome, INTERRUPTED
@@ -84,6 +90,9 @@ def run(
         files.write(csv, export.to_csv(outcome))
     if save is not None:
         outcome.save(save)
+    if trace is not None:
+        with progress(shown_on, parts_written, "writing") as report:
+            files.write(trace, trace_pieces(outcome, report))
     shown_on.print(summary(outcome))
     if status:
         raise typer.Exit(status)

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["StageWording", "console", "finished_bounds", "finished_runs", "progress", "simulated_time"]
+__all__ = ["StageWording", "console", "finished_bounds", "finished_runs", "parts_written", "progress", "simulated_time"]
 
 PIPE_COLUMNS = 120
 """Width where there is no terminal: every summary fits without a cut."""
@@ -104,6 +104,11 @@ def finished_runs(n_done: int, n_runs: int) -> str:
 def finished_bounds(n_done: int, n_seeds: int) -> str:
     """Say of how many seeds the bound is known."""
     return f"{n_done:,} of {n_seeds:,} seed{'' if n_seeds == 1 else 's'}"
+
+
+def parts_written(n_done: int, n_parts: int) -> str:
+    """Say how much of a file is written."""
+    return f"{n_done} of {n_parts} parts"
 
 
 class StageWording:
