@@ -25,6 +25,8 @@ __all__ = [
     "lanes_of_rates",
     "misses_of",
     "runs_of",
+    "shares_of",
+    "thinned",
     "tile_names",
     "violated",
     "waiting_steps",
@@ -170,6 +172,40 @@ def bars_of(outcome: Outcome, from_ns: int, to_ns: int) -> Bars:
     start, end = np.maximum(runs.start_ns[first], from_ns), np.minimum(runs.end_ns[last], to_ns)
     task = outcome.jobs["task"][outcome.layers["job"][runs.row[first]]].astype(np.int64)
     return Bars(runs.lane[first], task, start, end)
+
+
+def thinned(bars: Bars, from_ns: int, to_ns: int, n_dots: int, max_bars: int) -> Bars:
+    """Of too many bars, the first of those that begin in the same of so many parts of the window, on each tile."""
+    if len(bars.lane) <= max_bars:
+        return bars
+    dot = (bars.start_ns - from_ns) * n_dots // (to_ns - from_ns)
+    kept = np.unique(bars.lane * n_dots + dot, return_index=True)[1]
+    return Bars(bars.lane[kept], bars.task[kept], bars.start_ns[kept], bars.end_ns[kept], True)
+
+
+def shares_of(bars: Bars, edges_ns: np.ndarray, n_lanes: int, n_tasks: int) -> np.ndarray:
+    """What part of each time between two edges the tasks ran on the tiles.
+
+    Parameters
+    ----------
+    bars : Bars
+    edges_ns : ndarray of float64, shape (n + 1,)
+        Ascending.
+    n_lanes, n_tasks : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n_lanes, n_tasks, n)
+    """
+    shares = np.zeros((n_lanes, n_tasks, len(edges_ns) - 1))
+    pair = bars.lane * n_tasks + bars.task
+    order = np.lexsort((bars.start_ns, pair))
+    names, first = np.unique(pair[order], return_index=True)
+    for name, own in zip(names.tolist(), np.split(order, first[1:]), strict=True):
+        times = np.column_stack([bars.start_ns[own], bars.end_ns[own]]).ravel().astype(np.float64)
+        busy = np.append(0.0, np.cumsum(np.diff(times) * (np.arange(len(times) - 1) % 2 == 0)))
+        shares[name // n_tasks, name % n_tasks] = np.diff(np.interp(edges_ns, times, busy)) / np.diff(edges_ns)
+    return shares
 
 
 # ---- Jobs

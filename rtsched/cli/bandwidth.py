@@ -58,7 +58,7 @@ def bandwidth(
     from rtsched.report import files
     from rtsched.report.bandwidth_figure import draw_bandwidth
     from rtsched.report.console import console, progress, simulated_time
-    from rtsched.report.roofline import SUFFIXES, matplotlib_parts, suffix_of
+    from rtsched.report.figures.style import SUFFIXES, matplotlib_parts, suffix_of
     from rtsched.run import check_seed
     from rtsched.run import run as simulate
 

@@ -34,7 +34,8 @@ def roofline(
     from rtsched.layer_costs import layer_costs
     from rtsched.library import load_model, load_platform
     from rtsched.report import files
-    from rtsched.report.roofline import draw_rooflines, suffix_of
+    from rtsched.report.figures.style import suffix_of
+    from rtsched.report.roofline import draw_rooflines
 
     faults = FaultList()
     suffix = faults.of(suffix_of, output)

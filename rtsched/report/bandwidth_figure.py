@@ -13,14 +13,10 @@ import numpy as np
 from rtsched.errors import InputError
 from rtsched.outcome import Outcome
 from rtsched.report.bandwidth import Steps, steps_of
-from rtsched.report.roofline import SETTINGS, UNDATED, label, matplotlib_parts
-from rtsched.report.study_figures import BASELINE_COLOURS, VARIANT_COLOURS
+from rtsched.report.figures.style import SETTINGS, UNDATED, label, look_of, matplotlib_parts
+from rtsched.report.palette import AREAS as COLOURS
 
-__all__ = ["draw_bandwidth", "look_of"]
-
-COLOURS = (VARIANT_COLOURS[2], *BASELINE_COLOURS[2:], VARIANT_COLOURS[1], BASELINE_COLOURS[0])
-"""Of tasks, as far as they go; then again with a hatch. Black is the DRAM's, the dark grey the demand's."""
-HATCHES = ("", "////", "....", "xxxx")
+__all__ = ["COLOURS", "draw_bandwidth", "look_of"]
 
 WIDTH_INCHES = 7.0
 DEMAND_INCHES, SHARE_INCHES, CAP_INCHES = 1.0, 2.4, 1.4
@@ -33,11 +29,6 @@ ROOM = 1.06
 """Height of a panel over its highest line."""
 
 
-def look_of(task: int) -> dict[str, Any]:
-    """Colour and hatch of a task, by its number: the same in every picture of a scenario."""
-    return {"facecolor": COLOURS[task % len(COLOURS)], "hatch": HATCHES[task // len(COLOURS) % len(HATCHES)]}
-
-
 def draw_bandwidth(outcome: Outcome, suffix: str, from_ns: int, to_ns: int) -> bytes:
     """Draw what layers demand of the DRAM, what those of each task are given, stacked, and their caps.
 
@@ -48,7 +39,7 @@ def draw_bandwidth(outcome: Outcome, suffix: str, from_ns: int, to_ns: int) -> b
     outcome : Outcome
         With its rates.
     suffix : str
-        One of `rtsched.report.roofline.SUFFIXES`.
+        One of `rtsched.report.figures.style.SUFFIXES`.
     from_ns, to_ns : int
         The window.
 

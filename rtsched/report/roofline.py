@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
 from rtsched.errors import InputError
 from rtsched.layer_costs import LayerCosts
+from rtsched.report.figures.style import SETTINGS, SUFFIXES, UNDATED, label, matplotlib_parts, suffix_of
 from rtsched.report.layers import BOUND_NAMES
 from rtsched.report.text import digits
 
-__all__ = ["SETTINGS", "SUFFIXES", "UNDATED", "draw_rooflines", "label", "matplotlib_parts", "suffix_of"]
-
-SUFFIXES = (".png", ".svg", ".pdf")
+__all__ = ["SUFFIXES", "draw_rooflines", "suffix_of"]
 
 COLOURS = {"compute": "#0072b2", "noc": "#e69f00", "start-up": "#cc79a7", "dram": "#d55e00", "l2": "#009e73", "sync": "#56b4e9"}
 """By what bounds a layer: Okabe and Ito's colours, which colour-blind readers tell apart."""
@@ -38,47 +36,6 @@ LETTER_INCHES, LINE_INCHES = 0.047, 0.1
 """About the size of a letter of a name."""
 
 MAX_COLUMNS = 3
-
-SETTINGS = {
-    "font.size": 8,
-    "axes.linewidth": 0.6,
-    "svg.hashsalt": "rtsched",  # else every file has other identifiers
-    "svg.fonttype": "none",
-    "pdf.fonttype": 42,  # letters stay letters: journals ask for it
-}
-
-UNDATED: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-"""Metadata that leave the date out: the same inputs give the same bytes."""
-
-
-def suffix_of(path: str, known: Sequence[str] = SUFFIXES) -> str:
-    """Return which of the known suffixes a file has.
-
-    Raises
-    ------
-    rtsched.errors.InputError
-        None of them.
-    """
-    suffix = PurePath(path).suffix.lower()
-    if suffix not in known:
-        raise InputError(f"{path}: must end in {', '.join(known[:-1])} or {known[-1]}")
-    return suffix
-
-
-def matplotlib_parts() -> tuple[Any, Any]:
-    """Import what draws: ``rc_context`` and ``Figure``.
-
-    Raises
-    ------
-    rtsched.errors.InputError
-        Matplotlib is not installed.
-    """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("pictures need matplotlib: pip install 'rtsched[plot]'") from None
-    return rc_context, Figure
 
 
 def draw_rooflines(costs: Sequence[LayerCosts], suffix: str) -> bytes:
@@ -222,12 +179,6 @@ def _free_box(width: float, at: tuple[float, float], taken: list[np.ndarray], do
             if is_inside and not covers and not any((box[0] < other[1]).all() and (other[0] < box[1]).all() for other in taken):
                 return box
     return None
-
-
-def label(name: str) -> str:
-    """The end of a name, as text that is not read as a formula."""
-    shown = name if name.isprintable() else repr(name)[1:-1]
-    return (shown if len(shown) <= 24 else "…" + shown[-23:]).replace("$", r"\$")
 
 
 def _legend(figure: Any, costs: Sequence[LayerCosts]) -> None:

@@ -11,16 +11,13 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
-from rtsched.report.roofline import SETTINGS, UNDATED
+from rtsched.report.figures.style import SETTINGS, UNDATED
+from rtsched.report.palette import BASELINES, VARIANTS
 from rtsched.study.reproduce.tables import Table
 
 __all__ = ["SUFFIX", "can_draw", "figure_of", "legend", "settings_figure", "styles"]
 
 SUFFIX = ".svg"
-
-BASELINE_COLOURS = ("#999999", "#000000", "#e69f00", "#56b4e9", "#f0e442", "#cc79a7", "#d55e00")
-VARIANT_COLOURS = ("#66c2a5", "#33a089", "#0072b2", "#003f6b", "#7b3294")
-"""Okabe and Ito's colours, which colour-blind readers tell apart; a paper's variants are blues and greens, light to dark; ours purple."""
 
 MARKS = "ovs^D<>PX*hpd"
 """One for each policy, so that figures can be read without colours."""
@@ -40,8 +37,8 @@ def can_draw() -> bool:
 
 def styles(baselines: Sequence[str], variants: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Colour and mark of each policy."""
-    colours = [BASELINE_COLOURS[i % len(BASELINE_COLOURS)] for i in range(len(baselines))]
-    colours += [VARIANT_COLOURS[i % len(VARIANT_COLOURS)] for i in range(len(variants))]
+    colours = [BASELINES[i % len(BASELINES)] for i in range(len(baselines))]
+    colours += [VARIANTS[i % len(VARIANTS)] for i in range(len(variants))]
     named = (*baselines, *variants)
     return {name: {"color": colours[i], "marker": MARKS[i % len(MARKS)]} for i, name in enumerate(named)}
 

@@ -41,7 +41,7 @@ def _tiles(result: Result) -> Html:
         width = float(np.clip(np.nan_to_num(part), 0.0, 1.0)) * (WIDTH - 140)
         body.append(text(name if len(name) <= 14 else name[:13] + "…", 0, top + 9))
         body.append(element("rect", x=90.0, y=top, width=WIDTH - 140, height=BAR, fill="none", class_="a"))
-        body.append(element("rect", x=90.0, y=top, width=width, height=BAR, class_=f"b{result.place % 8}"))
+        body.append(element("rect", x=90.0, y=top, width=width, height=BAR, class_=f"b{result.colour % 8}"))
         body.append(text(f"{percent(part)} %", WIDTH, top + 9, text_anchor="end"))
     told = "; ".join(f"{name} {percent(part)} %" for name, part in zip(names[:MAX_ROWS], busy.tolist(), strict=False))
     return picture(
@@ -71,7 +71,7 @@ def _dram(result: Result) -> Html:
     peak = outcome.problem.peak_bytes_per_ns
     x, y = Axis(0.0, float(edges[-1]) * 1e-9, 36, WIDTH - 10), Axis(0.0, 100.0, HEIGHT - 38, 28)
     shares = y.at(100.0 * mean_allocation(outcome, edges) / peak)
-    line = polyline(result.place, x.at(edges * 1e-9), np.append(shares, shares[-1:]), is_stepped=True)
+    line = polyline(result.colour, x.at(edges * 1e-9), np.append(shares, shares[-1:]), is_stepped=True)
     told = f"{percent(outcome.metrics.memory_utilisation)} % on average"
     title = f"DRAM in use under {result.label}, % of {digits(peak)} GB/s"
     return picture(f"dram-{result.place}", title, told, HEIGHT, frame(x, y, "s", f"% of {digits(peak)} GB/s") + line)

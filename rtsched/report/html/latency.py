@@ -29,7 +29,7 @@ def section(results: Sequence[Result]) -> Html:
         "or its root's). Where a curve crosses the dashed line is the share of deadlines met; what it lacks of 100 % at its end was "
         "dropped, suppressed or unfinished."
     )
-    samples = legend([(line_sample(one.place), one.label) for one in results])
+    samples = legend([(line_sample(one.colour), one.label) for one in results])
     return Html(told + samples + grid([one for one in drawn if one]) + numbers(_percentiles(results)))
 
 
@@ -56,7 +56,7 @@ def _figure(number: int, task: str, results: Sequence[Result]) -> Html | None:
     for one, (ms, _, n) in curves:
         at = np.unique(np.linspace(0, len(ms) - 1, min(len(ms), MAX_POINTS)).round().astype(np.int64)) if len(ms) else np.zeros(0, int)
         places, shares = np.append(x.start, x.at(ms[at])), np.append(0.0, 100.0 * (at + 1) / n)
-        body.append(polyline(one.place, np.append(places, x.end), np.append(y.at(shares), y.at(shares[-1])), is_stepped=True))
+        body.append(polyline(one.colour, np.append(places, x.end), np.append(y.at(shares), y.at(shares[-1])), is_stepped=True))
         told.append(f"{one.label}: {digits(len(ms) / n * 100)} % of {n:,} jobs ended")
     for deadline in deadlines:
         at_ms = float(x.at(deadline))

@@ -14,6 +14,7 @@ import numpy as np
 from rtsched.attribution import Attribution, attribute
 from rtsched.errors import FaultList, InputError
 from rtsched.outcome import Outcome
+from rtsched.report.palette import slots
 from rtsched.report.text import changed, name
 
 __all__ = ["READERS", "Result", "groups", "labelled", "read_results"]
@@ -31,13 +32,16 @@ class Result:
     source : str
         Where it came from: the file.
     place : int
-        Which one it is, from 0; its colour follows from it.
+        Which one it is, from 0.
+    colour : int
+        A number in `rtsched.report.palette.LINES`, modulo their number.
     """
 
     label: str
     outcome: Outcome
     source: str
     place: int
+    colour: int
 
     @cached_property
     def attribution(self) -> Attribution | str:
@@ -135,7 +139,8 @@ def labelled(found: Sequence[tuple[str, Outcome]]) -> list[Result]:
         text = ", ".join(one)
         unique[text] = unique.get(text, 0) + 1
         texts.append(text if unique[text] == 1 else f"{text} ({unique[text]})")
-    return [Result(text, outcome, path, i) for i, (text, (path, outcome)) in enumerate(zip(texts, found, strict=True))]
+    colours = slots([outcome.policy for _, outcome in found])
+    return [Result(text, outcome, path, i, colours[i]) for i, (text, (path, outcome)) in enumerate(zip(texts, found, strict=True))]
 
 
 def _settings(outcome: Outcome) -> dict[str, Any]:

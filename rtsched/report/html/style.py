@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["CSS", "PATTERNS"]
+from rtsched.report.palette import AREAS, DARK_LINES, LINES, ON_AREAS
 
-# Lines: Okabe and Ito's hues, dark enough on white and light enough on black for a contrast of 3 to 1. Areas: their own colours.
-_LIGHT = ("#0072b2", "#c04f00", "#00795c", "#a8457f", "#8a6d00", "#222222", "#2d7fb8", "#777777")
-_DARK = ("#59b0e8", "#f08a4b", "#45c9a5", "#e79bc8", "#e6b93c", "#eeeeee", "#9ad0f5", "#a8a8a8")
-_AREAS = ("#0072b2", "#e69f00", "#56b4e9", "#f0e442", "#cc79a7", "#d55e00", "#33a089", "#999999")
-_ON_AREAS = ("#fff", "#000", "#000", "#000", "#000", "#fff", "#000", "#000")
+__all__ = ["CSS", "PATTERNS"]
 
 
 def _variables(colours: tuple[str, ...]) -> str:
@@ -17,14 +13,14 @@ def _variables(colours: tuple[str, ...]) -> str:
 
 _CLASSES = "".join(
     f".s{i}{{stroke:var(--s{i})}}.b{i}{{fill:var(--s{i})}}.t{i}{{fill:{area}}}.on{i}{{fill:{ink}!important}}"
-    for i, (area, ink) in enumerate(zip(_AREAS, _ON_AREAS, strict=True))
+    for i, (area, ink) in enumerate(zip(AREAS, ON_AREAS, strict=True))
 )
 
 CSS = f"""
 :root{{color-scheme:light dark;--bg:#fff;--fg:#1a1a1a;--dim:#555;--rule:#d5d5d5;--card:#f6f6f4;--link:#005a9c;
---bad:#b3261e;{_variables(_LIGHT)}}}
+--bad:#b3261e;{_variables(LINES)}}}
 @media screen and (prefers-color-scheme:dark){{:root{{--bg:#15181c;--fg:#e8e8e6;--dim:#a9adb3;--rule:#3a3f46;--card:#1e2228;--link:#7cc0f4;
---bad:#ff9d94;{_variables(_DARK)}}}}}
+--bad:#ff9d94;{_variables(DARK_LINES)}}}}}
 *{{box-sizing:border-box}}
 html{{scroll-padding-top:1rem;-webkit-text-size-adjust:100%}}
 body{{margin:0 auto;max-width:75rem;padding:0 1rem 3rem;background:var(--bg);color:var(--fg);font:1rem/1.5 system-ui,sans-serif;
@@ -77,12 +73,12 @@ table{{font-size:8pt}}th,td{{padding:.1rem .3rem}}.grid,.cards{{grid-template-co
 details::details-content{{content-visibility:visible;display:block}}*{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}}}
 """
 
-_LINES = {"h1": "M0 6L6 0", "h2": "M0 0L6 6", "h3": "M3 0V6"}
+_HATCHES = {"h1": "M0 6L6 0", "h2": "M0 0L6 6", "h3": "M3 0V6"}
 
 PATTERNS = '<svg class="defs" aria-hidden="true"><defs>{}</defs></svg>'.format(
     "".join(
         f'<pattern id="{name}" width="6" height="6" patternUnits="userSpaceOnUse"><path d="{d}" stroke="#000"/></pattern>'
-        for name, d in _LINES.items()
+        for name, d in _HATCHES.items()
     )
 )
 """Hatches of areas; `rtsched.report.html.svg.area` refers to them."""

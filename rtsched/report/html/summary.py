@@ -35,7 +35,7 @@ def _card(result: Result) -> str:
     ]
     rows = "".join(f"<dt>{words(what)}</dt><dd>{words(value)}</dd>" for what, value in facts)
     partial = "" if outcome.is_complete else '<p class="bad">Partial: the run was interrupted; every figure is of what was simulated.</p>'
-    return f'<div class="card"><h3>{line_sample(result.place)}{words(result.label)}</h3>{partial}<dl>{rows}</dl></div>'
+    return f'<div class="card"><h3>{line_sample(result.colour)}{words(result.label)}</h3>{partial}<dl>{rows}</dl></div>'
 
 
 def _tasks(result: Result) -> Html:

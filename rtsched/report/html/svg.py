@@ -160,7 +160,7 @@ def _path(x: np.ndarray, y: np.ndarray, is_stepped: bool) -> str:
 
 
 def polyline(place: int, x: np.ndarray, y: np.ndarray, *, is_stepped: bool = False) -> Html:
-    """A line in the colour of the result at `place`."""
+    """A line in the colour, and with the dashes, of this number."""
     i = place % N_COLOURS
     dash = {"stroke_dasharray": DASHES[i]} if DASHES[i] else {}
     return element("path", d=_path(x, y, is_stepped), class_=f"l s{i}", **dash)

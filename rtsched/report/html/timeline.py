@@ -42,12 +42,7 @@ def section(results: Sequence[Result]) -> Html:
 
 def bars_of(outcome: Outcome, from_ns: int, to_ns: int) -> Bars:
     """What ran in a window, and of more than `MAX_BARS` bars those that can be told apart."""
-    bars = timeline.bars_of(outcome, from_ns, to_ns)
-    if len(bars.lane) <= MAX_BARS:
-        return bars
-    dot = (bars.start_ns - from_ns) * DOTS // (to_ns - from_ns)
-    kept = np.unique(bars.lane * DOTS + dot, return_index=True)[1]
-    return Bars(bars.lane[kept], bars.task[kept], bars.start_ns[kept], bars.end_ns[kept], True)
+    return timeline.thinned(timeline.bars_of(outcome, from_ns, to_ns), from_ns, to_ns, DOTS, MAX_BARS)
 
 
 def _figure(result: Result, from_ns: int, to_ns: int) -> Html:

@@ -1,0 +1,1 @@
+"""Figures for papers; see docs/figures.md."""
