@@ -1,8 +1,8 @@
 """The command line. Each command reads its inputs, calls the library and prints what it answers.
 
 Results go to the files that are asked for, and to standard output where that is asked for; whatever else a run tells goes to
-standard error. ``compare``, ``bound``, ``explore``, ``tune``, ``check``, ``list``, ``show``, ``schema``, ``--help`` and ``--version``
-are questions: they answer on standard output.
+standard error. ``compare``, ``bound``, ``explore``, ``tune``, ``check``, ``timeline``, ``list``, ``show``, ``schema``, ``--help`` and
+``--version`` are questions: they answer on standard output.
 
 A file holds a command or a pair; this one puts them together. What a command needs is imported when it runs, so that ``--help``
 comes at once.
@@ -34,6 +34,7 @@ from rtsched.cli import (
     schema,
     study,
     sweep,
+    timeline,
     tune,
 )
 from rtsched.cli._program import INTERRUPTED, Program, complain
@@ -94,6 +95,7 @@ app.add_typer(study.app, name="study")
 app.command(epilog=check.EPILOG)(check.check)
 app.command(epilog=replay.EPILOG)(replay.replay)
 app.command(epilog=report.EPILOG)(report.report)
+app.command(epilog=timeline.EPILOG)(timeline.timeline)
 app.command("list")(catalogue.list_)
 app.command(epilog=catalogue.SHOW_EPILOG)(catalogue.show)
 app.command(epilog=roofline.EPILOG)(roofline.roofline)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtsched.errors import FaultList, InputError
+from rtsched.errors import FaultList, InputError, quoted
 
 if TYPE_CHECKING:
     from rtsched.platform.platform import Platform
@@ -19,14 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DurationOption",
+    "FromOption",
     "LoadOption",
     "PlatformOption",
     "PolicyOption",
     "ScenarioArgument",
     "SettingsOption",
+    "ToOption",
     "Workload",
     "check_outputs",
     "input_files",
+    "nanoseconds",
     "run_command",
     "table_files",
 ]
@@ -48,6 +53,29 @@ SettingsOption = Annotated[
         "--set", metavar="PATH=VALUE", help="Replace one value, as scenario.tasks.gaze.fps=90 or mapper.alpha=1; may be repeated."
     ),
 ]
+
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="Show what happens from then on: 1.2s, 300ms; or 300, in ms.")
+]
+ToOption = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Show what happens until then.")]
+
+UNITS_MS = {"": 1.0, "s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
+
+
+def nanoseconds(name: str, text: str | None) -> int | None:
+    """The nearest ns to a time with its unit; without one it is in ms."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"\s*([-+0-9.e]+|nan|[-+]?inf)\s*([mun]?s|)\s*", text, flags=re.IGNORECASE)
+    try:
+        if found is None:
+            raise ValueError
+        ms = float(found[1]) * UNITS_MS[found[2].lower()]
+    except ValueError:
+        raise InputError(f"{name}: must be a time as 1.2s, 300ms or 300 (ms), got {quoted(text)}") from None
+    if not math.isfinite(ms):
+        raise InputError(f"{name}: must be a finite number, got {ms:g}")
+    return round(ms * 1e6)
 
 
 class Workload:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 import typer
 
 from rtsched.cli._inputs import (
     DurationOption,
+    FromOption,
     LoadOption,
     PlatformOption,
     PolicyOption,
     ScenarioArgument,
     SettingsOption,
+    ToOption,
     Workload,
     check_outputs,
+    nanoseconds,
 )
 from rtsched.cli._program import failures_of
-from rtsched.errors import FaultList, InputError
+from rtsched.errors import FaultList
 
 __all__ = ["EPILOG", "bandwidth"]
 
@@ -43,10 +45,8 @@ def bandwidth(
     duration: DurationOption = None,
     load: LoadOption = None,
     settings: SettingsOption = None,
-    from_ms: Annotated[
-        float | None, typer.Option("--from", metavar="MS", help="Show what happens from then on.  [default: the beginning]")
-    ] = None,
-    to_ms: Annotated[float | None, typer.Option("--to", metavar="MS", help="Show what happens until then.  [default: the end]")] = None,
+    since: FromOption = None,
+    until: ToOption = None,
 ) -> None:
     """Run a scenario and show who is given how much of the DRAM's bandwidth over time.
 
@@ -71,7 +71,7 @@ def bandwidth(
         faults.of(matplotlib_parts)
     if suffix is not None:
         check_outputs(faults, {"-o": output}, workload.files)
-    window = faults.of(_nanoseconds, "from", from_ms), faults.of(_nanoseconds, "to", to_ms)
+    window = faults.of(nanoseconds, "from", since), faults.of(nanoseconds, "to", until)
     if workload.problem is not None:
         faults.of(rates.check_window, *window, workload.problem.end_ns)
     faults.report()
@@ -82,15 +82,8 @@ def bandwidth(
     if suffix == ".csv":
         files.write(output, rates.to_csv(outcome, *window))
         return
-    if from_ms is None and to_ms is None:
+    if since is None and until is None:
         shown = rates.busiest(outcome)
     else:
         shown = window[0] or 0, min(window[1] or outcome.end_ns, outcome.end_ns)
     files.write(output, [draw_bandwidth(outcome, suffix or "", *shown)])
-
-
-def _nanoseconds(name: str, ms: float | None) -> int | None:
-    """The nearest ns."""
-    if ms is not None and not math.isfinite(ms):
-        raise InputError(f"{name}: must be a finite number, got {ms:g}")
-    return None if ms is None else round(ms * 1e6)

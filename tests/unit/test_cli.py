@@ -29,6 +29,7 @@ def test_without_a_command_there_is_help(arguments):
         "check",
         "replay",
         "report",
+        "timeline",
         "list",
         "show",
         "roofline",
@@ -56,6 +57,7 @@ def test_without_a_command_there_is_help(arguments):
         ("study", "export"),
         ("check",),
         ("report",),
+        ("timeline",),
         ("list",),
         ("show",),
         ("roofline",),
@@ -83,7 +85,7 @@ def test_examples_of_the_help_are_accepted(monkeypatch, tmp_path):
     examples = re.findall(
         r"^    rtsched ((?:run|compare|bound|bandwidth) vr_gaming[^|\n]*|list .*|show [\w.:]+)$", text, flags=re.MULTILINE
     )
-    assert len(examples) == 19
+    assert len(examples) == 20
     for arguments in map(str.split, examples):
         result = invoke(*arguments, *(["--duration", "0.15"] if arguments[0] in ("run", "compare", "bound", "bandwidth") else []))
         assert result.exit_code == 0, arguments

@@ -108,7 +108,7 @@ def line_of(slot: int) -> dict[str, Any]:
 
 @contextmanager
 def drawing(
-    ax: Any, n_panels: int, inches: tuple[float, float], columns: int | None = None, **shared: Any
+    ax: Any, n_panels: int, inches: tuple[float, float, float], columns: int | None = None, **shared: Any
 ) -> Iterator[tuple[Any, list[Any]]]:
     """A figure with panels, in the style of all of them; or the panels that the caller has.
 
@@ -118,7 +118,7 @@ def drawing(
         As many as there are panels; None for a figure of its own.
     n_panels : int
     inches : tuple of float
-        Width of the figure, and height of a row of panels.
+        Width of the figure, height of a row of panels, and height of the legend.
     columns : int, optional
         Panels side by side.  Default: all.
     **shared
@@ -144,7 +144,7 @@ def drawing(
             return
         columns = min(columns or n_panels, n_panels)
         rows = -(-n_panels // columns)
-        figure = figure_class(figsize=(inches[0], inches[1] * rows), layout="constrained")
+        figure = figure_class(figsize=(inches[0], inches[1] * rows + inches[2]), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, **shared)
         for one in axes.flat[n_panels:]:
             one.set_visible(False)

@@ -6,12 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rtsched.outcome import Outcome
 from rtsched.report.html.markup import Html, figure, grid, legend, note, numbers, table
 from rtsched.report.html.results import Result
 from rtsched.report.html.svg import area_sample, stacked
 from rtsched.report.text import digits
 
-__all__ = ["section"]
+__all__ = ["factors_of", "section"]
+
+
+def factors_of(outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
+    """What each task adds to the two sums whose product is UXCost: violation rates and normalised energies, float64 of shape (n_tasks,)."""
+    metrics = outcome.metrics
+    has_jobs = metrics.n_counting > 0
+    counting = np.maximum(metrics.n_counting, 1)
+    rate = np.where(metrics.n_violated > 0, metrics.n_violated / counting, 0.5 / counting) * has_jobs
+    return rate, metrics.norm_energy * has_jobs
 
 
 def section(results: Sequence[Result]) -> Html:
@@ -20,10 +30,7 @@ def section(results: Sequence[Result]) -> Html:
     rates, energies, rows = [], [], []
     for one in results:
         names, metrics = one.outcome.problem.task_names, one.outcome.metrics
-        has_jobs = metrics.n_counting > 0
-        counting = np.maximum(metrics.n_counting, 1)
-        rate = np.where(metrics.n_violated > 0, metrics.n_violated / counting, 0.5 / counting) * has_jobs
-        energy = metrics.norm_energy * has_jobs
+        rate, energy = factors_of(one.outcome)
         by_task = {name: (float(rate[i]), float(energy[i])) for i, name in enumerate(names)}
         rates.append((f"{one.label}: {digits(float(rate.sum()))}", [by_task.get(name, (0.0, 0.0))[0] for name in tasks]))
         energies.append((f"{one.label}: {digits(float(energy.sum()))}", [by_task.get(name, (0.0, 0.0))[1] for name in tasks]))

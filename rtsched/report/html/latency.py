@@ -12,7 +12,7 @@ from rtsched.report.html.results import Result
 from rtsched.report.html.svg import WIDTH, Axis, element, frame, line_sample, picture, polyline, text
 from rtsched.report.text import digits, percent
 
-__all__ = ["section"]
+__all__ = ["curve_of", "section"]
 
 MAX_POINTS = 160
 """Of a curve; more cannot be seen."""
@@ -33,7 +33,7 @@ def section(results: Sequence[Result]) -> Html:
     return Html(told + samples + grid([one for one in drawn if one]) + numbers(_percentiles(results)))
 
 
-def _curve(result: Result, task: str) -> tuple[np.ndarray, float, int] | None:
+def curve_of(result: Result, task: str) -> tuple[np.ndarray, float, int] | None:
     """Response times in ms, ascending; the deadline in ms; how many jobs count. None where the result has no such jobs."""
     problem, metrics = result.outcome.problem, result.outcome.metrics
     if task not in problem.task_names:
@@ -45,7 +45,7 @@ def _curve(result: Result, task: str) -> tuple[np.ndarray, float, int] | None:
 
 
 def _figure(number: int, task: str, results: Sequence[Result]) -> Html | None:
-    curves = [(one, curve) for one in results if (curve := _curve(one, task)) is not None]
+    curves = [(one, curve) for one in results if (curve := curve_of(one, task)) is not None]
     if not curves:
         return None
     deadlines = sorted({deadline for _, (_, deadline, _) in curves})
