@@ -198,6 +198,8 @@ def shares_of(bars: Bars, edges_ns: np.ndarray, n_lanes: int, n_tasks: int) -> n
     ndarray of float64, shape (n_lanes, n_tasks, n)
     """
     shares = np.zeros((n_lanes, n_tasks, len(edges_ns) - 1))
+    if not len(bars.lane):
+        return shares
     pair = bars.lane * n_tasks + bars.task
     order = np.lexsort((bars.start_ns, pair))
     names, first = np.unique(pair[order], return_index=True)

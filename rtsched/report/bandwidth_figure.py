@@ -5,7 +5,6 @@ Needs matplotlib, which is imported when a picture is drawn.
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from rtsched.errors import InputError
 from rtsched.outcome import Outcome
 from rtsched.report.bandwidth import Steps, steps_of
-from rtsched.report.figures.style import SETTINGS, UNDATED, label, look_of, matplotlib_parts
+from rtsched.report.figures.style import SETTINGS, label, look_of, matplotlib_parts, to_bytes
 from rtsched.report.palette import AREAS as COLOURS
 
 __all__ = ["COLOURS", "draw_bandwidth", "look_of"]
@@ -73,9 +72,7 @@ def draw_bandwidth(outcome: Outcome, suffix: str, from_ns: int, to_ns: int) -> b
         axes[-1].set_xlim(from_ns * 1e-6, to_ns * 1e-6)
         _legend(figure, outcome, steps)
         figure.suptitle(_heading(outcome), fontsize=9)
-        file = BytesIO()
-        figure.savefig(file, format=suffix[1:], dpi=300, metadata=UNDATED[suffix])
-    return file.getvalue()
+    return to_bytes(figure, suffix)
 
 
 def _demand(ax: Any, steps: Steps) -> None:

@@ -76,7 +76,7 @@ class Gantt:
         inside = (due > self.from_ns) & (due <= self.to_ns) & self.outcome.metrics.counts
         missed = int((inside & violated(self.outcome)).sum())
         when = f"{self.from_ns * 1e-6:,.6g} to {self.to_ns * 1e-6:,.6g} ms"
-        column = seconds(float(rows.edges_ns[1] - rows.edges_ns[0]))
+        column = seconds(float(rows.edges_ns[1] - rows.edges_ns[0])).replace("µ", "u" if rows.is_ascii else "µ")
         return Text(f"{when}: {missed:,} of {int(inside.sum()):,} deadlines missed; a column is {column}")
 
 
@@ -151,8 +151,9 @@ class _Rows:
     def _waiting(self) -> Text:
         """The most jobs that waited within each column."""
         time_ns, n_waiting = waiting_steps(self.outcome)
-        first = np.maximum(np.searchsorted(time_ns, self.edges_ns, side="right") - 1, 0)
-        most = [int(n_waiting[a : b + 1].max()) for a, b in zip(first[:-1].tolist(), first[1:].tolist(), strict=True)]
+        first = np.maximum(np.searchsorted(time_ns, self.edges_ns[:-1], side="right") - 1, 0).tolist()
+        behind = np.searchsorted(time_ns, self.edges_ns[1:], side="left").tolist()
+        most = [int(n_waiting[a : max(a + 1, b)].max()) for a, b in zip(first, behind, strict=True)]
         return Text("".join(" " if n == 0 else str(n) if n < 10 else "+" for n in most))
 
     def _dram(self) -> Text:

@@ -6,14 +6,13 @@ Needs matplotlib, which is imported when a picture is drawn.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 
 from rtsched.errors import InputError
 from rtsched.layer_costs import LayerCosts
-from rtsched.report.figures.style import SETTINGS, SUFFIXES, UNDATED, label, matplotlib_parts, suffix_of
+from rtsched.report.figures.style import SETTINGS, SUFFIXES, label, matplotlib_parts, suffix_of, to_bytes
 from rtsched.report.layers import BOUND_NAMES
 from rtsched.report.text import digits
 
@@ -88,9 +87,7 @@ def draw_rooflines(costs: Sequence[LayerCosts], suffix: str) -> bytes:
             ax.set_visible(False)
         _legend(figure, [one for one, _ in panels])
         figure.suptitle(_heading(costs[0]), fontsize=9)
-        file = BytesIO()
-        figure.savefig(file, format=suffix[1:], dpi=300, metadata=UNDATED[suffix])
-    return file.getvalue()
+    return to_bytes(figure, suffix)
 
 
 def _panels(costs: Sequence[LayerCosts]) -> list[tuple[LayerCosts, list[str]]]:

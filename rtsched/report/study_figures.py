@@ -5,13 +5,12 @@ Needs matplotlib, which is imported when a figure is drawn.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
-from rtsched.report.figures.style import SETTINGS, UNDATED
+from rtsched.report.figures.style import drawing, to_bytes
 from rtsched.report.palette import BASELINES, VARIANTS
 from rtsched.study.reproduce.tables import Table
 
@@ -48,19 +47,10 @@ def figure_of(
     n_panels: int, size: tuple[float, float] = PANEL_INCHES, columns: int = COLUMNS, **shared: Any
 ) -> Iterator[tuple[Any, list[Any], BytesIO]]:
     """A figure with panels, which is written into a file at the end."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    columns = min(n_panels, columns)
-    rows = math.ceil(n_panels / columns)
-    file = BytesIO()
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(size[0] * columns + 0.4, size[1] * rows + 0.6), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, **shared)
-        for ax in axes.flat[n_panels:]:
-            ax.set_visible(False)
-        yield figure, list(axes.flat[:n_panels]), file
-        figure.savefig(file, format=SUFFIX[1:], metadata=UNDATED[SUFFIX])
+    columns, file = min(n_panels, columns), BytesIO()
+    with drawing(None, n_panels, (size[0] * columns + 0.4, size[1], 0.6), columns, **shared) as (figure, axes):
+        yield figure, axes, file
+        file.write(to_bytes(figure, SUFFIX))
 
 
 def legend(figure: Any, look: Mapping[str, dict[str, Any]], shown: Sequence[str]) -> None:

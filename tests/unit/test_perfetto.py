@@ -6,19 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import chain, once, problem_of
+from builders import chain, once, platform_of, problem_of
 from hypothesis import given
 from hypothesis import strategies as st
 from program import invoke, messages
 from strategies import policies, problems, seeds
 
 import rtsched
+from rtsched.compiler import compile_problem
 from rtsched.interop import _protobuf, perfetto
 from rtsched.interop.perfetto import trace_pieces
 from rtsched.outcome import STATUSES
 from rtsched.run import run
 from rtsched.timeline import tile_names
-from rtsched.workload.scenario import Task
+from rtsched.workload.scenario import Scenario, Task
 
 pb = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2", reason="traces are read back with perfetto")
 
@@ -258,6 +259,36 @@ def test_a_cascade_by_hand():
     dropped = [one for one in found.instants if one.name == "c (dropped)"]
     assert [one.start_ns for one in dropped] == outcome.jobs["finish_ns"][outcome.jobs["status"] == 2].tolist() != []
     assert len({track for track, one in found.of("job") if found.tracks[track].name == "c"}) > 1
+
+
+def test_the_parent_that_ended_last_releases():
+    tasks = [
+        once("root", "o", 1, deadline_ns=900),
+        Task(name="long", model=chain("m", 2), parents=("root",), deadline_ms=1e-3),
+        Task(name="short", model=chain("n", 1), parents=("root",), deadline_ms=1e-3),
+        Task(name="child", model=chain("o", 1), parents=("long", "short"), deadline_ms=1e-3),
+    ]
+    problem = problem_of(tasks, {"m": [[100, None]] * 2, "n": [[None, 50]], "o": [[None, 100]]})
+    found = trace_of(run(problem, "fcfs", layers=True))
+    ((_, child),) = [one for one in found.of("job") if one[1].name == "child"]
+    assert sorted(one.name for _, one in found.of("run") if set(one.flows) & set(child.flows)) == ["child", "long"]
+
+
+def test_a_layer_on_two_tiles_has_one_arrow():
+    model = chain("m", 2)
+    rows = [{"model": "m", "layer": f"l{i}", "accelerator": "a0", "tiles": n, "latency_ns": 100} for i in range(2) for n in (1, 2)]
+    scenario = Scenario(name="hand", tasks=(Task(name="a", model=model, fps=1e3, deadline_ms=1.0),), duration_s=1e-6)
+    outcome = run(compile_problem(scenario, platform_of(rows, tiles=(2,))), "prema", layers=True)
+    found = trace_of(outcome)
+    assert [(one.told["tiles"], one.start_ns) for _, one in found.of("layer")] == [(2, 0), (2, 100)] * 2
+    assert [bool(one.flows) for _, one in found.of("run")] == [True, False]
+    assert outcome.busy_ns.tolist() == [200, 200]
+
+
+def test_jobs_that_do_not_overlap_share_a_track():
+    found = trace_of(run(problem_of([once("a", "m", 1, deadline_ns=50, period_ns=200)], {"m": [[100]]}), "fcfs", layers=True))
+    assert len(found.of("job")) == 5
+    assert len({track for track, _ in found.of("job")}) == 1
 
 
 def test_a_large_run(outcome):

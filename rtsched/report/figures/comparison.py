@@ -68,7 +68,8 @@ def _panel(ax: Any, found: Comparison, metric: str, colours: Sequence[str]) -> N
     ax.barh(y, mean, height=0.72, color=colours)
     known = np.isfinite(mean) & np.isfinite(low)
     ends = np.maximum([(mean - low)[known], (high - mean)[known]], 0)
-    ax.errorbar(mean[known], y[known], xerr=ends, linestyle="", color="black", linewidth=0.8, capsize=2, capthick=0.8)
+    for colour, points in (("white", 2.2), ("black", 0.8)):  # seen on dark bars and on light ones
+        ax.errorbar(mean[known], y[known], xerr=ends, linestyle="", color=colour, linewidth=points, capsize=2, capthick=points)
     named = "UXCost" if metric == "uxcost" else metric.removesuffix("_ns").removesuffix("_j").replace("_", " ")
     told_unit = {"ns": f", {prefix}s", "J": f", {prefix}J"}.get(unit, f", {unit}" if unit else "")
     ax.set(ylim=(len(colours) - 0.5, -0.5), xlabel=f"{named}{told_unit}\n{SCALARS[metric].better} is better")
