@@ -14,7 +14,7 @@ from heapq import heappush, heapreplace
 
 import numpy as np
 
-from rtsched.interop._protobuf import Column, double, fixed64, joined, message, number, strings
+from rtsched.interop._protobuf import Column, double, fixed64, in_turn, joined, message, number, strings
 from rtsched.outcome import STATUSES, Outcome
 from rtsched.testing.findings import MET, SUPPRESSED
 from rtsched.testing.tables import sound_tables
@@ -36,8 +36,8 @@ EVENT_CATEGORIES, EVENT_NAMES, ANNOTATION_NAMES, ANNOTATION_STRINGS = 1, 2, 3, 2
 EXPLICIT_ORDER = 3
 STATE_CLEARED, NEEDS_STATE = 1, 2
 
-CHUNK_ROWS = 50_000
-"""Events that are held at a time: some 20 MB."""
+CHUNK_ROWS = 16_000
+"""Rows whose events are held at a time: some 10 MB, which takes the least time."""
 
 CATEGORIES = ("job", "run", "layer", "missed")
 NUMBERS = ("job", "frame", "layer", "tiles", "switch_bytes", "deadline_ns", "slack_ns", "preemptions", "priority")
@@ -200,13 +200,11 @@ class _Trace:
             self.annotations.table(ANNOTATION_NAMES),
             self.strings.table(ANNOTATION_STRINGS),
         )
-        flat = b"".join(one.to_bytes() for one in tables)
-        interned = message(INTERNED_DATA, Column(np.frombuffer(flat, dtype=np.uint8)[None], np.ones((1, len(flat)), dtype=bool)))
+        flat = b"".join(map(in_turn, tables))
+        interned = message(INTERNED_DATA, Column.of(np.frombuffer(flat, dtype=np.uint8)[None], np.ones((1, len(flat)), dtype=bool)))
         one = np.ones(1, dtype=np.int64)
-        return (
-            message(PACKET, joined(number(SEQUENCE_ID, one), number(SEQUENCE_FLAGS, one * STATE_CLEARED), interned)).to_bytes()
-            + self._tracks()
-        )
+        first = joined(number(SEQUENCE_ID, one), number(SEQUENCE_FLAGS, one * STATE_CLEARED), interned)
+        return in_turn(message(PACKET, first)) + self._tracks()
 
     def _tracks(self) -> bytes:
         """One group, which is open at first: who missed, tiles, tasks, counters."""
@@ -242,7 +240,7 @@ class _Trace:
             told += [self._text("status", self.strings.of(STATUSES)[own["status"]])]
             begins = begin.column(*told, fixed64(FLOW_IDS, part + 1).where(has_flow[part]))
             ends = _Event(np.maximum(job_end_ns(outcome)[part], own["release_ns"]), END, track[part]).column()
-            yield _in_turn(begins, ends)
+            yield in_turn(begins, ends)
 
     def layers(self) -> Iterator[bytes]:
         """A slice for each executed layer on each of its tiles, within one for as long as its job goes on there."""
@@ -264,7 +262,7 @@ class _Trace:
             told += [self._number("layer", own["layer"]), self._number("tiles", n_tiles[runs.row[part]])]
             told += [self._number("switch_bytes", own["switch_bytes"])]
             over = _Event(end, END, track[part]).column()
-            yield _in_turn(bar, layer.column(*told), over, over.where(is_last[part]))
+            yield in_turn(bar, layer.column(*told), over, over.where(is_last[part]))
 
     @cached_property
     def _layer_names(self) -> np.ndarray:
@@ -287,13 +285,13 @@ class _Trace:
             job = missed.job[part]
             event = _Event(missed.time_ns[part], INSTANT, np.full(len(part), MISSED), name[job], self.categories.of(["missed"]))
             status = self._text("status", self.strings.of(STATUSES)[jobs["status"][job]])
-            yield _in_turn(event.column(*self._job_annotations(job), status))
+            yield in_turn(event.column(*self._job_annotations(job), status))
 
     def waiting(self) -> Iterator[bytes]:
         """How many jobs wait."""
         time_ns, n_waiting = waiting_steps(self.outcome)
         for part in _chunks(np.arange(len(time_ns))):
-            yield _in_turn(_Event(time_ns[part], COUNTER, np.full(len(part), WAITING)).column(number(COUNTER_VALUE, n_waiting[part])))
+            yield in_turn(_Event(time_ns[part], COUNTER, np.full(len(part), WAITING)).column(number(COUNTER_VALUE, n_waiting[part])))
 
     def slack(self) -> Iterator[bytes]:
         """By how much each job met its deadline or missed it, when it ends."""
@@ -303,9 +301,7 @@ class _Trace:
         for part in _chunks(rows):
             own = jobs[part]
             slack_ms = (own["deadline_ns"] - own["finish_ns"]) * 1e-6
-            yield _in_turn(
-                _Event(own["finish_ns"], COUNTER, self._task_tracks + own["task"]).column(double(DOUBLE_COUNTER_VALUE, slack_ms))
-            )
+            yield in_turn(_Event(own["finish_ns"], COUNTER, self._task_tracks + own["task"]).column(double(DOUBLE_COUNTER_VALUE, slack_ms)))
 
     @cached_property
     def _dram(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -322,7 +318,7 @@ class _Trace:
             kept = np.flatnonzero(np.append(True, value[1:] != value[:-1])[: len(value)])
             for part in _chunks(kept):
                 event = _Event(time_ns[part], COUNTER, np.full(len(part), self._dram_tracks + i))
-                yield _in_turn(event.column(double(DOUBLE_COUNTER_VALUE, value[part])))
+                yield in_turn(event.column(double(DOUBLE_COUNTER_VALUE, value[part])))
 
     def _job_annotations(self, job: np.ndarray) -> list[Column]:
         named = [self._number("job", job), self._number("frame", self.outcome.jobs["frame"][job])]
@@ -374,17 +370,7 @@ def _descriptors(
         parts.append(number(5, np.full(n, parent)))
     parts.append(message(8, strings(6, [unit] * n)) if unit else number(11, np.full(n, EXPLICIT_ORDER)))
     track = message(TRACK_DESCRIPTOR, joined(*parts, number(12, np.asarray(rank))))
-    return message(PACKET, joined(number(SEQUENCE_ID, np.ones(n, dtype=np.int64)), track)).to_bytes()
-
-
-def _in_turn(*kinds: Column) -> bytes:
-    """One of each kind, then the next ones."""
-    n, width = len(kinds[0].data), max(one.data.shape[1] for one in kinds)
-    data, used = np.zeros((n, len(kinds), width), dtype=np.uint8), np.zeros((n, len(kinds), width), dtype=bool)
-    for i, one in enumerate(kinds):
-        data[:, i, : one.data.shape[1]] = one.data
-        used[:, i, : one.used.shape[1]] = one.used
-    return data[used].tobytes()
+    return in_turn(message(PACKET, joined(number(SEQUENCE_ID, np.ones(n, dtype=np.int64)), track)))
 
 
 def _chunks(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -374,7 +374,7 @@ def test_messages_are_the_bytes_that_the_library_writes(rows):
     values = np.array(numbers, dtype=np.int64)
     told = _protobuf.message(4, _protobuf.joined(_protobuf.number(1, values), _protobuf.number(4, values).where(values % 3 > 0)))
     parts = [told, _protobuf.strings(23, texts), _protobuf.double(44, np.array(floats)), _protobuf.fixed64(47, values)]
-    written = _protobuf.message(1, _protobuf.message(11, _protobuf.joined(*parts)).where(values % 2 > 0)).to_bytes()
+    written = _protobuf.in_turn(_protobuf.message(1, _protobuf.message(11, _protobuf.joined(*parts)).where(values % 2 > 0)))
     trace = pb.Trace()
     for value, real, text in rows:
         packet = trace.packet.add()

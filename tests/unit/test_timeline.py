@@ -83,6 +83,7 @@ def test_shares_by_hand(by_hand):
 def test_thinned_bars_are_the_first_of_their_place(by_hand):
     bars = bars_of(by_hand, 0, 400)
     assert thinned(bars, 0, 400, 4, 2) is bars
+    assert thinned(bars, 0, 400, 4, 1).start_ns.tolist() == [0, 200]
     few = thinned(bars, 0, 400, 1, 1)
     assert (few.start_ns.tolist(), few.task.tolist(), few.is_thinned) == ([0], [0], True)
 
