@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rtsched.report.palette import HUES
 from rtsched.report.study_figures import figure_of, legend, settings_figure, styles
 from rtsched.study.reproduce.cells import Cell, Stage
 from rtsched.study.reproduce.dream.stages import axis
@@ -140,6 +141,6 @@ def _landscapes(findings: DreamFindings) -> bytes:
             path = findings.paths.get(pair[0])
             if path is not None and path.parameters.ndim == 2 and path.parameters.shape[1] >= 2:
                 ax.plot(*path.parameters[:, :2].T, color="white", linewidth=1, marker=".", markersize=4)
-                ax.plot(*path.parameters[-1, :2], color="#d55e00", marker="*", markersize=8)
+                ax.plot(*path.parameters[-1, :2], color=HUES["vermilion"], marker="*", markersize=8)
             ax.set(title=pair[0], xlabel=names.axes[0].partition(".")[2], ylabel=names.axes[1].partition(".")[2])
     return file.getvalue()

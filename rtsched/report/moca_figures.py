@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rtsched.report.palette import HUES
 from rtsched.report.study_figures import figure_of, legend, settings_figure, styles
 from rtsched.study.reproduce.moca.plan import TRACE
 from rtsched.study.reproduce.moca.study import MocaFindings
@@ -19,10 +20,10 @@ __all__ = ["stage_figures"]
 Look = Mapping[str, dict[str, Any]]
 
 GROUPS = {
-    "sla_percent": {"color": "#000000", "marker": "o"},
-    "low_percent": {"color": "#56b4e9", "marker": "v"},
-    "mid_percent": {"color": "#e69f00", "marker": "s"},
-    "high_percent": {"color": "#d55e00", "marker": "^"},
+    "sla_percent": {"color": HUES["black"], "marker": "o"},
+    "low_percent": {"color": HUES["sky"], "marker": "v"},
+    "mid_percent": {"color": HUES["orange"], "marker": "s"},
+    "high_percent": {"color": HUES["vermilion"], "marker": "^"},
 }
 """Colour and mark of all jobs and of each group of priorities."""
 

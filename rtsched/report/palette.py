@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["AREAS", "BASELINES", "DARK_LINES", "LINES", "ON_AREAS", "VARIANTS", "slots"]
+__all__ = ["AREAS", "BASELINES", "DARK_LINES", "HUES", "LINES", "ON_AREAS", "VARIANTS", "slots"]
+
+HUES = {
+    "black": "#000000",
+    "orange": "#e69f00",
+    "sky": "#56b4e9",
+    "green": "#009e73",
+    "yellow": "#f0e442",
+    "blue": "#0072b2",
+    "vermilion": "#d55e00",
+    "purple": "#cc79a7",
+}
+"""Okabe and Ito's, by name."""
 
 LINES = ("#0072b2", "#c04f00", "#00795c", "#a8457f", "#8a6d00", "#222222", "#2d7fb8", "#777777")
 """On white; with a contrast of 3 to 1, as the next ones have on black."""

@@ -14,12 +14,20 @@ from rtsched.errors import InputError
 from rtsched.layer_costs import LayerCosts
 from rtsched.report.figures.style import SETTINGS, SUFFIXES, label, matplotlib_parts, suffix_of, to_bytes
 from rtsched.report.layers import BOUND_NAMES
+from rtsched.report.palette import HUES
 from rtsched.report.text import digits
 
 __all__ = ["SUFFIXES", "draw_rooflines", "suffix_of"]
 
-COLOURS = {"compute": "#0072b2", "noc": "#e69f00", "start-up": "#cc79a7", "dram": "#d55e00", "l2": "#009e73", "sync": "#56b4e9"}
-"""By what bounds a layer: Okabe and Ito's colours, which colour-blind readers tell apart."""
+COLOURS = {
+    "compute": HUES["blue"],
+    "noc": HUES["orange"],
+    "start-up": HUES["purple"],
+    "dram": HUES["vermilion"],
+    "l2": HUES["green"],
+    "sync": HUES["sky"],
+}
+"""By what bounds a layer."""
 UNKNOWN_COLOUR = "#666666"
 
 MARKERS = {"conv": "o", "gemm": "s", "recurrent": "^"}

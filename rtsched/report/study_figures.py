@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Any
 
 from rtsched.report.figures.style import drawing, to_bytes
-from rtsched.report.palette import BASELINES, VARIANTS
+from rtsched.report.palette import BASELINES, HUES, VARIANTS
 from rtsched.study.reproduce.tables import Table
 
 __all__ = ["SUFFIX", "can_draw", "figure_of", "legend", "settings_figure", "styles"]
@@ -72,8 +72,8 @@ def settings_figure(table: Table, metric: str) -> bytes:
     with figure_of(1, (5.5, height)) as (_, axes, file):
         for place, (setting, value, *numbers) in enumerate(rows):
             mean, low, high = map(float, numbers)
-            axes[0].plot([low, high], [-place, -place], color="#0072b2", linewidth=1)
-            axes[0].plot([mean], [-place], color="#0072b2", marker="o", markersize=3)
+            axes[0].plot([low, high], [-place, -place], color=HUES["blue"], linewidth=1)
+            axes[0].plot([mean], [-place], color=HUES["blue"], marker="o", markersize=3)
             axes[0].annotate(f"{setting} = {value}", (0, -place), (-4, 0), **label)
         axes[0].axvline(1, color="black", linewidth=0.6)
         axes[0].set(yticks=[], xlabel=f"{metric} / {metric} with the default")

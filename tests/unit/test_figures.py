@@ -239,7 +239,7 @@ def test_lines_can_be_seen_on_white_and_on_black():
 
 
 def test_the_same_outcomes_give_the_same_bytes(outcomes, found):
-    for draw in (lambda: figures.latency(outcomes), lambda: figures.comparison(found), lambda: figures.timeline(outcomes[0])):
+    for draw in (lambda: figures.comparison(found, ["uxcost"], width_inches=2), lambda: figures.timeline(outcomes[0], width_inches=2)):
         assert len({style.to_bytes(draw(), suffix) for suffix in style.SUFFIXES for _ in range(2)}) == len(style.SUFFIXES)
 
 
