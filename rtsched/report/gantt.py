@@ -28,7 +28,7 @@ OTHER = "#"
 """Of tasks beyond the letters."""
 
 MAX_LABEL = 14
-MIN_COLUMNS = 20
+MIN_COLUMNS = 12
 TICK_COLUMNS = 12
 """About as many columns between two times of the scale."""
 

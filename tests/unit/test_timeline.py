@@ -233,7 +233,9 @@ def test_bad_results_are_one_message_each(saved, outcome, tmp_path):
 
 def test_without_matplotlib_pictures_say_what_to_install(saved, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert messages("timeline", saved, "-o", tmp_path / "a.png") == ["pictures need matplotlib: pip install 'rtsched[plot]'"]
+    wanted = "pictures need matplotlib: pip install 'rtsched[plot]'"
+    assert messages("timeline", saved, "-o", tmp_path / "a.png") == [wanted]
+    assert messages("timeline", tmp_path / "none.npz", "-o", tmp_path / "a.png")[0] == wanted  # before anything is read
     assert invoke("timeline", saved).exit_code == 0
 
 
