@@ -18,7 +18,7 @@ from rtsched.interop._protobuf import Column, double, fixed64, in_turn, joined, 
 from rtsched.outcome import STATUSES, Outcome
 from rtsched.testing.findings import MET, SUPPRESSED
 from rtsched.testing.tables import sound_tables
-from rtsched.timeline import dram_steps, job_end_ns, misses_of, runs_of, tile_names, waiting_steps
+from rtsched.timeline import Runs, dram_steps, job_end_ns, misses_of, runs_of, tile_names, waiting_steps
 
 __all__ = ["SUFFIX", "trace_pieces", "write_trace"]
 
@@ -248,7 +248,7 @@ class _Trace:
         assert executed is not None
         track, task_name = self._tile_track(runs.lane), self.names.of(self.problem.task_names)
         is_last = np.append(runs.is_first[1:], True)[: len(runs.row)]
-        is_arrow, releases = self._arrows(runs.is_first & runs.is_lowest, executed["job"][runs.row], runs.start_ns)
+        is_arrow, releases = self._arrows(runs, executed["job"][runs.row])
         n_tiles = np.bitwise_count(executed["tiles"]).astype(np.int64)
         for part in _chunks(np.arange(len(runs.row))):
             own = executed[runs.row[part]]
@@ -268,14 +268,20 @@ class _Trace:
     def _layer_names(self) -> np.ndarray:
         return self.names.of(self.problem.layer_names)
 
-    def _arrows(self, is_run: np.ndarray, job: np.ndarray, start_ns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Runs on the lowest of a job's tiles, and the last one of each job, from which its children's arrows lead."""
-        rows = np.flatnonzero(is_run)
-        rows = rows[np.lexsort((start_ns[rows], job[rows]))]
+    def _arrows(self, runs: Runs, job: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where arrows to runs end, and where those to the job's children begin: rows at which runs begin.
+
+        A run has one when the tile is the lowest of the job's for at least one of its layers; the last layer's is the job's last.
+        """
+        first = np.flatnonzero(runs.is_first)
+        run = np.cumsum(runs.is_first) - 1
+        rows = np.flatnonzero(runs.is_lowest)
+        rows = rows[np.lexsort((runs.start_ns[rows], job[rows]))]
         last = rows[np.append(job[rows][1:] != job[rows][:-1], True)[: len(rows)]]
-        is_last = np.zeros(len(is_run), dtype=bool)
-        is_last[last] = True
-        return is_run, is_last
+        has_arrow, is_last = np.zeros((2, len(job)), dtype=bool)
+        has_arrow[first[run[rows]]] = True
+        is_last[first[run[last]]] = True
+        return has_arrow, is_last
 
     def missed(self) -> Iterator[bytes]:
         """An instant for each missed deadline."""

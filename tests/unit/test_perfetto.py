@@ -10,7 +10,7 @@ from builders import chain, once, platform_of, problem_of
 from hypothesis import given
 from hypothesis import strategies as st
 from program import invoke, messages
-from strategies import policies, problems, seeds
+from strategies import policies, problems, requests, seeds
 
 import rtsched
 from rtsched.compiler import compile_problem
@@ -108,7 +108,7 @@ def cascade():
 # ---- Properties of any run
 
 
-@given(problems(), policies(), seeds)
+@given(st.one_of(problems(), requests()), policies(), seeds)
 def test_a_trace_is_the_outcome(problem, policy, seed):
     outcome = run(problem, policy, seed=seed, layers=True, rates=True)
     found = trace_of(outcome)
@@ -283,6 +283,21 @@ def test_a_layer_on_two_tiles_has_one_arrow():
     assert [(one.told["tiles"], one.start_ns) for _, one in found.of("layer")] == [(2, 0), (2, 100)] * 2
     assert [bool(one.flows) for _, one in found.of("run")] == [True, False]
     assert outcome.busy_ns.tolist() == [200, 200]
+
+
+def test_a_job_that_gives_its_lowest_tile_back_goes_on_with_its_arrow():
+    """`p` runs on both tiles, then on the upper one alone, and releases `c` there."""
+    tasks = [once("p", "m", 2, deadline_ns=900), Task(name="c", model=chain("n", 1), parents=("p",), deadline_ms=1e-3)]
+    problem = problem_of(tasks, {"m": [[100]] * 2, "n": [[100]]}, tiles=(2,))
+    outcome = run(problem, "fcfs", layers=True)
+    layers = outcome.layers.copy()
+    layers["tiles"][:2] = 3, 2
+    costs = problem.costs.copy()
+    costs["t_iso_ns"] = 100
+    found = trace_of(replace(outcome, problem=replace(problem, costs=costs), layers=layers))
+    child = next(one for _, one in found.of("job") if one.name == "c")
+    (last,) = [one for _, one in found.of("run") if one.name == "p" and set(one.flows) & set(child.flows)]
+    assert (last.start_ns, last.end_ns) == (0, 200)
 
 
 def test_jobs_that_do_not_overlap_share_a_track():
