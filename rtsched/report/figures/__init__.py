@@ -7,9 +7,9 @@ docs/figures.md shows each. They need matplotlib: pip install 'rtsched[plot]'
 from rtsched.report.figures.causes import causes
 from rtsched.report.figures.comparison import comparison
 from rtsched.report.figures.latency import latency
-from rtsched.report.figures.style import COLUMN_INCHES, PAGE_INCHES, save
+from rtsched.report.figures.style import COLUMN_INCHES, PAGE_INCHES, SETTINGS, save
 from rtsched.report.figures.timeline import timeline
 from rtsched.report.figures.utilisation import utilisation
 from rtsched.report.figures.uxcost import uxcost
 
-__all__ = ["COLUMN_INCHES", "PAGE_INCHES", "causes", "comparison", "latency", "save", "timeline", "utilisation", "uxcost"]
+__all__ = ["COLUMN_INCHES", "PAGE_INCHES", "SETTINGS", "causes", "comparison", "latency", "save", "timeline", "utilisation", "uxcost"]
