@@ -124,14 +124,18 @@ def test_the_factors_of_uxcost_multiply_to_it(outcomes):
 
 
 def test_causes_are_shares_of_the_attribution(outcomes):
-    (ax,) = figures.causes(outcomes).axes
-    found = rtsched.attribute(outcomes[0])
-    late = np.flatnonzero(found.n_late)
-    assert [one.get_text() for one in ax.get_yticklabels()] == [
-        f"{outcomes[0].problem.task_names[i]}, edf ({found.n_late[i]})" for i in late
-    ]
-    shares = np.array(widths(ax)).reshape(len(PARTS), -1).T
-    assert shares == pytest.approx(100 * found.late_ns[late] / found.late_ns[late].sum(axis=1, keepdims=True))
+    busy = rtsched.simulate("vr_gaming", policy="fcfs", load=2, duration_s=0.3, layers=True, rates=True)
+    (ax,) = figures.causes([outcomes[0], busy]).axes
+    names, shares = [], []
+    for outcome in (outcomes[0], busy):
+        found = rtsched.attribute(outcome)
+        late = np.flatnonzero(found.n_late)
+        names += [f"{outcome.problem.task_names[i]}, {outcome.policy} ({found.n_late[i]})" for i in late]
+        shares.append(100 * found.late_ns[late] / found.late_ns[late].sum(axis=1, keepdims=True))
+    assert [one.get_text() for one in ax.get_yticklabels()] == names
+    assert len(late) > 1
+    drawn = np.array(widths(ax)).reshape(len(PARTS), -1).T
+    assert drawn == pytest.approx(np.concatenate(shares))
 
 
 def test_bars_of_a_timeline_are_those_of_the_outcome(outcomes):
