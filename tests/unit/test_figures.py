@@ -221,6 +221,7 @@ def test_a_policy_has_one_colour_on_pages_and_on_paper(outcomes, found):
 
 def test_colours_are_shared_only_when_they_are_used_up():
     assert palette.slots(["dream", "dream", "dream"]) == [0, 1, 2]
+    assert palette.slots(["edf", "dream", "dream-fixed", "mine"]) == [5, 0, 1, 2]
     for n in (8, 20):
         slots = palette.slots(list(POLICIES)[:n])
         assert len(set(slots)) == n
