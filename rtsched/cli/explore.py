@@ -144,7 +144,7 @@ class _Outputs:
 
     def check(self, faults: FaultList, workload: Workload) -> None:
         """Note what cannot be written."""
-        from rtsched.report.roofline import matplotlib_parts, suffix_of
+        from rtsched.report.figures.style import matplotlib_parts, suffix_of
 
         check_outputs(faults, {"-o": self.platform, "--json": self.json, "--csv": self.csv, "--figure": self.figure}, workload.files)
         if self.platform is not None and not self.platform.lower().endswith(YAML):

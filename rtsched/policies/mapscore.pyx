@@ -257,12 +257,12 @@ cdef class MapScore(NativeMapper):
         cdef double *ready = self.ready + row
         # A job that has begun is on its tile as long as no other was there, and then it switches nothing.
         cdef double has_begun = job.start_ns >= 0
-        cdef int a
+        cdef int _a
         ready[R_DEADLINE_NS * step], ready[R_LAST_END_NS * step] = <double>job.deadline_ns, <double>job.last_end_ns
         ready[R_TOGO_NS * step], ready[R_PER_STARVED_NS * step] = layer[TOGO_NS], layer[PER_STARVED_NS]
         ready += R_ON_ACCELERATOR * step
         layer += ON_ACCELERATOR
-        for a in range(s.t.n_accelerators):
+        for _a in range(s.t.n_accelerators):
             ready[LATENCY * step], ready[ENERGY * step], ready[PER_BYTE * step] = layer[LATENCY], layer[ENERGY], layer[PER_BYTE]
             ready[FETCH_BYTES * step] = has_begun * layer[FETCH_BYTES]
             ready += N_ON_ACCELERATOR * step

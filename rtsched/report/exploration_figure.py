@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from rtsched.report.roofline import SETTINGS, UNDATED, label, matplotlib_parts
+from rtsched.report.figures.style import drawing, label, to_bytes
+from rtsched.report.palette import HUES
 from rtsched.report.text import scale
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_exploration"]
 
-SIZE_INCHES = (7.0, 2.9)
+SIZE_INCHES = (7.0, 2.4, 0.5)
 
 REST: dict[str, Any] = {"color": "#bbbbbb", "marker": ".", "s": 8, "linewidths": 0}
-FRONT: dict[str, Any] = {"color": "#0072b2", "marker": "o", "s": 18, "linewidths": 0}
-SMALLEST: dict[str, Any] = {"color": "#d55e00", "marker": "*", "s": 110, "linewidths": 0.4, "edgecolors": "white"}
+FRONT: dict[str, Any] = {"color": HUES["blue"], "marker": "o", "s": 18, "linewidths": 0}
+SMALLEST: dict[str, Any] = {"color": HUES["vermilion"], "marker": "*", "s": 110, "linewidths": 0.4, "edgecolors": "white"}
 
 LINEAR_PERCENT = 1.0
 """Below as many per cent the axis of violations is linear, so that 0 has a place; above it is logarithmic."""
@@ -54,14 +54,11 @@ def draw_exploration(found: Exploration, suffix: str) -> bytes:
     rtsched.errors.InputError
         Matplotlib is not installed.
     """
-    rc_context, figure_class = matplotlib_parts()
     rest = [one for one in found.evaluated if one not in found.front]
     smallest = [] if found.smallest is None else [found.smallest]
     usual_j = min((one.energy_per_met_j for one in smallest or found.front), default=math.nan)
     divisor, prefix = scale(usual_j)
-    with rc_context(SETTINGS):
-        figure = figure_class(figsize=SIZE_INCHES, layout="constrained")
-        by_pes, by_energy = figure.subplots(1, 2, sharey=True)
+    with drawing(None, 2, SIZE_INCHES, sharey=True) as (figure, (by_pes, by_energy)):
         for rows, look in ((rest, REST), (found.front, FRONT), (smallest, SMALLEST)):
             _dots(by_pes, rows, lambda one: one.candidate.n_pes, look)
             close = [one for one in rows if one.energy_per_met_j <= MOST_ENERGY * usual_j]
@@ -82,9 +79,7 @@ def draw_exploration(found: Exploration, suffix: str) -> bytes:
         figure.suptitle(
             f"{label(problem.scenario_name)} on platforms made of {label(problem.platform_name)}, {label(found.policy)}", fontsize=9
         )
-        file = BytesIO()
-        figure.savefig(file, format=suffix[1:], dpi=300, metadata=UNDATED[suffix])
-    return file.getvalue()
+        return to_bytes(figure, suffix)
 
 
 def _dots(ax: Any, rows: Sequence[Evaluated], x: Any, look: dict[str, Any]) -> None:
