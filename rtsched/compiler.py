@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rtsched.cost.model import Costs, LayerKey, LayerTable
+from rtsched.cost.model import Costs, LayerTable
 from rtsched.cost.table import TableCost
 from rtsched.documents import path_text
 from rtsched.errors import Fault, FaultsError, InputError, quoted
@@ -16,8 +16,8 @@ from rtsched.library import load_model
 from rtsched.platform.platform import Accelerator, Platform
 from rtsched.problem import COST_ROW, MAX_TIME_NS, Problem, expected_after
 from rtsched.rates import group_times_ns, rates_of
+from rtsched.subnets import SubnetPart, subnet_parts
 from rtsched.tasks import MAX_PART_NS, nearest_ns, task_arrays, task_faults
-from rtsched.workload.layer import LayerBase
 from rtsched.workload.model import Model
 from rtsched.workload.scenario import Scenario
 
@@ -60,12 +60,14 @@ def compile_problem(scenario: Scenario, platform: Platform, *, place: Callable[[
         serve as a group of the scenario's capacity, or a time is out of range; every fault at once.
     """
     models, task_model = _models(scenario)
-    structure, keys, layers = _structure(models)
     times_ns = None
     of_scenario: list[Fault] = []
     of_costs: list[str] = []
     try:
-        costs, hardware = _costs(platform, LayerTable.of(keys, layers))
+        parts = subnet_parts(models)
+        structure = _structure(models, parts)
+        keys = [key for part in parts for key in part.keys]
+        costs, hardware = _costs(platform, LayerTable.joined(keys, [part.cells for part in parts]))
         of_costs += _sum_faults(structure, costs, models)
         times_ns = group_times_ns(scenario, platform, structure, task_model, costs)
     except InputError as error:
@@ -122,54 +124,34 @@ def _models(scenario: Scenario) -> tuple[list[Model], list[int]]:
     return models, index
 
 
-def _structure(models: Sequence[Model]) -> tuple[dict[str, Any], list[LayerKey], list[LayerBase]]:
-    """Lay subnets, blocks and layers out as flat arrays; return them with each layer's names and shape."""
-    first_subnet, first_block, first_layer = [0], [0], [0]
-    names: list[str] = []
-    accuracy: list[float] = []
-    draw: list[int] = []
-    skip: list[float] = []
-    leave: list[float] = []
-    keys: list[LayerKey] = []
-    layers: list[LayerBase] = []
-    for model in models:
-        for subnet in model.variants:
-            owner = model.name if len(model.variants) == 1 else f"{model.name}/{subnet.name}"
-            names.append(subnet.name)
-            accuracy.append(np.nan if subnet.accuracy is None else subnet.accuracy)
-            for place, block in enumerate(subnet.all_blocks):
-                costly = [layer for layer in block.layers if not layer.is_free]
-                if not costly:
-                    continue
-                keys.extend(LayerKey(owner, layer.name) for layer in costly)
-                layers.extend(costly)
-                draw.append(place)
-                skip.append(block.skip)
-                leave.append(block.exit)
-                first_layer.append(len(layers))
-            first_block.append(len(draw))
-        first_subnet.append(len(names))
-    layers_per_block = np.diff(first_layer)
-    arrays: dict[str, Any] = {
-        "subnet_names": tuple(names),
-        "layer_names": tuple(key.layer for key in keys),
-        "subnet_accuracy": np.array(accuracy),
-        "model_first_subnet": np.array(first_subnet, dtype=np.int32),
-        "subnet_first_block": np.array(first_block, dtype=np.int32),
-        "block_first_layer": np.array(first_layer, dtype=np.int32),
-        "block_draw": np.array(draw, dtype=np.int32),
-        "block_skip": np.array(skip),
-        "block_exit": np.array(leave),
-        "layer_block": np.repeat(np.arange(len(draw), dtype=np.int32), layers_per_block),
+def _structure(models: Sequence[Model], parts: Sequence[SubnetPart]) -> dict[str, Any]:
+    """Lay subnets, blocks and layers out as flat arrays."""
+    subnets = [subnet for model in models for subnet in model.variants]
+    layers_per_block = [n for part in parts for n in part.n_layers]
+    return {
+        "subnet_names": tuple(subnet.name for subnet in subnets),
+        "layer_names": tuple(key.layer for part in parts for key in part.keys),
+        "subnet_accuracy": np.array([np.nan if subnet.accuracy is None else subnet.accuracy for subnet in subnets]),
+        "model_first_subnet": _firsts([len(model.variants) for model in models]),
+        "subnet_first_block": _firsts([len(part.place) for part in parts]),
+        "block_first_layer": _firsts(layers_per_block),
+        "block_draw": np.array([place for part in parts for place in part.place], dtype=np.int32),
+        "block_skip": np.array([skip for part in parts for skip in part.skip]),
+        "block_exit": np.array([leave for part in parts for leave in part.leave]),
+        "layer_block": np.repeat(np.arange(len(layers_per_block), dtype=np.int32), layers_per_block),
     }
-    return arrays, keys, layers
+
+
+def _firsts(sizes: list[int]) -> np.ndarray:
+    """Where each of some groups of these sizes begins, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
 
 
 def _costs(platform: Platform, table: LayerTable) -> tuple[np.ndarray, dict[str, Any]]:
     """Cost rows of every layer on every option, and the hardware's arrays."""
     memory = platform.memory
     tiles = [one.tiles for one in platform.accelerators]
-    option_first = np.concatenate([[0], np.cumsum(tiles)]).astype(np.int32)
+    option_first = _firsts(tiles)
     ports = [delivered_gb_per_s(platform, one)[0] for one in platform.accelerators]
     if len(table) * int(option_first[-1]) > MAX_COSTS:
         raise InputError(

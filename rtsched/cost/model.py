@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Annotated, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rtsched.errors import InputError, quoted
 from rtsched.workload.layer import Conv, Elementwise, Gemm, LayerBase, Pool, Recurrent
 
-__all__ = ["ENERGY_COMPONENTS", "KINDS", "LIMITS", "CostModel", "Costs", "Energy", "LayerKey", "LayerTable"]
+__all__ = ["ENERGY_COMPONENTS", "KINDS", "LIMITS", "CostModel", "Costs", "Energy", "LayerKey", "LayerTable", "layer_cells"]
 
 KINDS = ("conv", "gemm", "recurrent", "pool", "elementwise", "norm", "softmax", "embedding", "measured")
 """Layer kinds; a layer's code in `LayerTable.kind` is its index here."""
@@ -63,8 +63,7 @@ class Energy(BaseModel):
         return self.mac_pj * self.dram_per_mac * 1e-12
 
 
-@dataclass(frozen=True)
-class LayerKey:
+class LayerKey(NamedTuple):
     """Names one layer of a problem.
 
     Attributes
@@ -146,21 +145,48 @@ class LayerTable:
         rtsched.errors.InputError
             A layer is larger than `MAX_SIZE` in some way; names every such layer.
         """
-        rows = [(*_dimensions(one), *one.counts) for one in layers]
-        faults = [
-            f"layer {quoted(key.layer)} of model {quoted(key.model)}: "
-            "a dimension, its multiply-accumulates or its elements are 2^63 or more"
-            for key, row in zip(keys, rows, strict=True)
-            if max(row) > MAX_SIZE
-        ]
-        if faults:
-            raise InputError(faults)
-        cells = np.fromiter(chain.from_iterable(rows), np.int64, count=25 * len(layers))
-        columns = np.ascontiguousarray(cells.reshape(len(layers), 25).T)
+        return cls.joined(keys, [layer_cells(keys, layers)])
+
+    @classmethod
+    def joined(cls, keys: Sequence[LayerKey], cells: Sequence[np.ndarray]) -> LayerTable:
+        """Build the table of layers whose cells are there (see `layer_cells`), one after the other."""
+        columns = np.ascontiguousarray(np.concatenate(cells).T)
         return cls(tuple(keys), columns[0].astype(np.int8), *columns[1:])
 
     def __len__(self) -> int:
         return len(self.keys)
+
+
+N_COLUMNS = 25
+
+
+def layer_cells(keys: Sequence[LayerKey], layers: Sequence[LayerBase]) -> np.ndarray:
+    """Kind code, dimensions and counts of layers: a row for each, a column for each of `LayerTable`.
+
+    Parameters
+    ----------
+    keys : sequence of LayerKey
+        For messages.
+    layers : sequence of LayerBase, same length
+
+    Returns
+    -------
+    ndarray of int64, shape (n_layers, 25)
+
+    Raises
+    ------
+    rtsched.errors.InputError
+        A layer is larger than `MAX_SIZE` in some way; names every such layer.
+    """
+    rows = [(*_dimensions(one), *one.counts) for one in layers]
+    faults = [
+        f"layer {quoted(key.layer)} of model {quoted(key.model)}: a dimension, its multiply-accumulates or its elements are 2^63 or more"
+        for key, row in zip(keys, rows, strict=True)
+        if max(row) > MAX_SIZE
+    ]
+    if faults:
+        raise InputError(faults)
+    return np.fromiter(chain.from_iterable(rows), np.int64, count=N_COLUMNS * len(layers)).reshape(len(layers), N_COLUMNS)
 
 
 _NO_POOL = (1,) * 4

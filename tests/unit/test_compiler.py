@@ -376,3 +376,27 @@ def test_priorities_are_drawn_by_cumulative_weights():
     assert problem.priority_upto[:4].tolist() == [1.0, 0.25, 0.75, 1.0]
     assert problem.priority_upto[4:] == pytest.approx(np.arange(1, 11) / 10)
     assert problem.priority_upto[-1] == 1.0
+
+
+def arrays_of(pes):
+    cost = DataflowCost(dataflow="ws", pes=pes, clock_mhz=1000.0, sram_kib=8, noc_elements_per_cycle=4)
+    return Platform(name="arrays", accelerators=(Accelerator(name="a", cost=cost),), memory=Memory(peak_gb_per_s=1.0))
+
+
+def problem_of_sizes(platform, *sizes):
+    net = Model(name="net", layers=tuple(Gemm(name=f"l{i}", m=size, n=8, k=8) for i, size in enumerate(sizes)))
+    return compile_problem(Scenario(name="s", tasks=(Task(name="t", model=net, fps=10.0),), duration_s=1.0), platform)
+
+
+def test_networks_that_were_compiled_before_are_compiled_alike():
+    net = Model(name="net", layers=tuple(Gemm(name=f"l{i}", m=256, n=256, k=8) for i in range(2)))
+    scenario = Scenario(name="s", tasks=(Task(name="t", model=net, fps=10.0),), duration_s=1.0)
+    first, again, wider = (compile_problem(scenario, arrays_of(pes)) for pes in (256, 256, 1024))
+    assert first.digest == again.digest != wider.digest
+    assert first.layer_names == wider.layer_names == ("l0", "l1")
+
+
+def test_another_network_of_the_same_name_is_another_network():
+    small, large = (problem_of_sizes(arrays_of(256), *sizes) for sizes in ((4,), (64, 64, 64)))
+    assert (small.n_layers, large.n_layers) == (1, 3)
+    assert small.costs["energy_j"][0, 0] < large.costs["energy_j"][0, 0]
