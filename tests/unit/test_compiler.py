@@ -380,7 +380,7 @@ def test_priorities_are_drawn_by_cumulative_weights():
 
 def arrays_of(pes):
     cost = DataflowCost(dataflow="ws", pes=pes, clock_mhz=1000.0, sram_kib=8, noc_elements_per_cycle=4)
-    return Platform(name="arrays", accelerators=(Accelerator(name="a", cost=cost),), memory=Memory(peak_gb_per_s=1.0))
+    return Platform(name="arrays", accelerators=(Accelerator(name="a", cost=cost),), memory=Memory(peak_gb_per_s=1000.0))
 
 
 def problem_of_sizes(platform, *sizes):
