@@ -379,7 +379,7 @@ def test_priorities_are_drawn_by_cumulative_weights():
 
 
 def arrays_of(pes):
-    cost = DataflowCost(dataflow="ws", pes=pes, clock_mhz=1000.0, sram_kib=8, noc_elements_per_cycle=4)
+    cost = DataflowCost(dataflow="ws", pes=pes, clock_mhz=1000.0, sram_kib=512, noc_elements_per_cycle=64)
     return Platform(name="arrays", accelerators=(Accelerator(name="a", cost=cost),), memory=Memory(peak_gb_per_s=1000.0))
 
 
@@ -389,7 +389,7 @@ def problem_of_sizes(platform, *sizes):
 
 
 def test_networks_that_were_compiled_before_are_compiled_alike():
-    net = Model(name="net", layers=tuple(Gemm(name=f"l{i}", m=256, n=256, k=8) for i in range(2)))
+    net = Model(name="net", layers=tuple(Gemm(name=f"l{i}", m=512, n=512, k=512) for i in range(2)))
     scenario = Scenario(name="s", tasks=(Task(name="t", model=net, fps=10.0),), duration_s=1.0)
     first, again, wider = (compile_problem(scenario, arrays_of(pes)) for pes in (256, 256, 1024))
     assert first.digest == again.digest != wider.digest
