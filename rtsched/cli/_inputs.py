@@ -38,7 +38,7 @@ __all__ = [
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help="A built-in name, a YAML file, or package:NAME/path/inside.")]
 PlatformOption = Annotated[
-    str | None, typer.Option("-p", "--platform", metavar="PLATFORM", help="Likewise.  [default: the scenario's own]")
+    str | None, typer.Option("-p", "--platform", metavar="PLATFORM", help="A built-in name or a YAML file.  [default: the scenario's own]")
 ]
 PolicyOption = Annotated[
     str, typer.Option("-P", "--policy", metavar="POLICY", help="One of: rtsched list policies; or FILE.py:NAME, which runs the file.")
