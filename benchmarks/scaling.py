@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from suite.workloads import busy_problem, speed_problem
+from suite.workloads import busy_problem, overload_problem, speed_problem
 
 import rtsched
 
@@ -67,6 +67,9 @@ def main() -> None:
     table("accelerators", names, {f"{n}": cells(problem) for n, problem in sizes.items()}, repeats)
     queues = {ready: busy_problem(ready, max(500, ready // 10)) for ready in (1, 10, 100, 1000, 10_000)}
     table("ready jobs", names, {f"{ready:,}": cells(problem) for ready, problem in queues.items()}, repeats)
+    backlogs = {ready: overload_problem(ready, seconds) for ready, seconds in ((1000, 8.0), (10_000, 8.0), (100_000, 40.0))}
+    rows = {f"{ready:,}": cells(problem, ("fcfs", "edf")) for ready, problem in backlogs.items()}
+    table("backlog of frames", ["fcfs", "edf"], rows, repeats)
     depths = {n: speed_problem(jobs=max(1, LAYERS // (16 * n)), layers=n) for n in (1, 5, 50, 500)}
     table("layers per job", names, {f"{n}": cells(problem) for n, problem in depths.items()}, repeats)
     problem = speed_problem(jobs=LAYERS // (16 * 50))

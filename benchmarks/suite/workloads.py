@@ -29,6 +29,32 @@ def speed_problem(preset: str = "jittered", jobs: int = 400, layers: int = 50, s
     """
     n_models, utilisation, jitter = PRESETS[preset]
     n_models = max(1, n_models * accelerators // len(SLOWNESS))
+    models, platform = _speed_platform(n_models, layers, seed, accelerators)
+    period_us = n_models * layers * 275 * 1.3 / (accelerators * utilisation)
+    tasks = tuple(
+        Task(name=f"task{m}", model=model, fps=1e6 / period_us, jitter_ms=jitter * period_us * 1e-3) for m, model in enumerate(models)
+    )
+    return compile(Scenario(name=f"speed_{preset}", tasks=tasks, duration_s=jobs * period_us * 1e-6), platform)
+
+
+def overload_problem(ready: int, seconds: float) -> Problem:
+    """Compile the jittered workload with all of its frames released in the first 0.1 s and never in time.
+
+    Parameters
+    ----------
+    ready : int
+        Frames, nearly all of which are ready until the end.
+    seconds : float
+        Simulated after that; the accelerators complete some 5,800 layers in each.
+    """
+    n_models, burst_s = PRESETS["jittered"][0], 0.1
+    models, platform = _speed_platform(n_models, 50, 0, len(SLOWNESS))
+    fps = ready / n_models / burst_s
+    tasks = tuple(Task(name=f"task{m}", model=model, fps=fps, deadline_ms=1.0 + m, in_order=False) for m, model in enumerate(models))
+    return compile(Scenario(name="overload", tasks=tasks, duration_s=burst_s, drain_s=seconds), platform)
+
+
+def _speed_platform(n_models: int, layers: int, seed: int, accelerators: int) -> tuple[list[Model], Platform]:
     slowness = [SLOWNESS[a % len(SLOWNESS)] for a in range(accelerators)]
     peak_gb_per_s = PEAK_GB_PER_S * max(1.0, accelerators / len(SLOWNESS))
     rng = random.Random(seed)
@@ -46,15 +72,11 @@ def speed_problem(preset: str = "jittered", jobs: int = 400, layers: int = 50, s
                 rows.append(row)
     table = CostTable.from_rows(rows)
     platform = Platform(
-        name=f"speed_{preset}",
+        name="speed",
         accelerators=tuple(Accelerator(name=f"a{a}", cost=TableCost(rows=table)) for a in range(accelerators)),
         memory=Memory(peak_gb_per_s=peak_gb_per_s, arbiter="fair"),
     )
-    period_us = n_models * layers * 275 * 1.3 / (accelerators * utilisation)
-    tasks = tuple(
-        Task(name=f"task{m}", model=model, fps=1e6 / period_us, jitter_ms=jitter * period_us * 1e-3) for m, model in enumerate(models)
-    )
-    return compile(Scenario(name=f"speed_{preset}", tasks=tasks, duration_s=jobs * period_us * 1e-6), platform)
+    return models, platform
 
 
 def busy_problem(ready: int, n_jobs: int = 4000) -> Problem:

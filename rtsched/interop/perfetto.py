@@ -249,7 +249,7 @@ class _Trace:
         track, task_name = self._tile_track(runs.lane), self.names.of(self.problem.task_names)
         is_last = np.append(runs.is_first[1:], True)[: len(runs.row)]
         is_arrow, releases = self._arrows(runs, executed["job"][runs.row])
-        n_tiles = np.bitwise_count(executed["tiles"]).astype(np.int64)
+        n_tiles = np.bincount(runs.row, minlength=len(executed))
         for part in _chunks(np.arange(len(runs.row))):
             own = executed[runs.row[part]]
             job, start, end = own["job"], runs.start_ns[part], runs.end_ns[part]
