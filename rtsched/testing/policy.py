@@ -109,7 +109,7 @@ def check_policy(policy: Any, *, problems: Sequence[Problem] | None = None, seed
 
 
 def policy_faults(policy: Any, *, problems: Sequence[Problem] | None = None, seeds: Sequence[int] = (0, 1)) -> list[str]:
-    """Find where a policy breaks its contract (docs/policies.md).
+    """Find where a policy breaks its contract (docs/roles.md).
 
     It is run several times on every problem and seed. Each run must end without an error, its outcome must pass
     `check_outcome`, no job may wait beside a free accelerator unless the mapper says `waits`, and no role may change itself.

@@ -1,4 +1,4 @@
-"""The examples of docs/inputs.md, docs/policies.md, docs/comparing.md and docs/bounds.md run, and the pages name every field."""
+"""The examples of docs/inputs.md, docs/roles.md, docs/comparing.md and docs/bounds.md run, and the pages name every field."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ from rtsched.metrics import SCALARS
 
 ROOT = Path(__file__).parents[2]
 INPUTS = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
-POLICIES = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+POLICIES = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("policies.md", "roles.md"))
 COMPARING = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
 BOUNDS = (ROOT / "docs" / "bounds.md").read_text(encoding="utf-8")
 REPLAY = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
@@ -55,7 +55,8 @@ LOADERS = {"scenario": rtsched.load_scenario, "platform": rtsched.load_platform,
 
 
 def blocks(text, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return [content for written_in, content in found if written_in == language]
 
 
 def words(text):
