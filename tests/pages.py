@@ -28,9 +28,9 @@ def python_examples(page):
 
 
 def commands(console):
-    """(command, what a terminal then shows) in a ``console`` block; a command may go on after a backslash."""
+    """(command, what a terminal then shows) in a ``console`` block."""
     parts = re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]
-    return [(one[0].strip("\n"), one[1]) for one in (re.fullmatch(r"((?:.*\\\n)*.*\n?)(.*)", part, re.DOTALL).groups() for part in parts)]
+    return [(command, printed) for command, _, printed in (part.partition("\n") for part in parts)]
 
 
 def shell(command, folder):
