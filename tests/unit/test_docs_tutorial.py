@@ -32,7 +32,7 @@ def test_everything_prints_what_the_page_shows(tmp_path):
 
 def test_every_block_is_run():
     (installing,) = (text for kind, text in BLOCKS if kind == "")
-    assert installing == "pip install 'rtsched[onnx]'\n"
+    assert installing == "pip install '.[onnx]'\n"
     assert {kind for kind, _ in BLOCKS} == {"", "yaml", "console", "python", "text"}
     assert {command.split()[1] for command in COMMANDS} == {"import", "show", "run", "timeline", "compare", "report", "explore"}
     assert [line for line in PAGE.splitlines() if len(line) > 130] == []
