@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +12,10 @@ from rtsched.cli.sweep import store_path
 from rtsched.errors import FaultList, InputError
 
 if TYPE_CHECKING:
+    from rtsched.report.html.study.subject import StudySubject
     from rtsched.study.sweep.results import StudyRuns
 
-__all__ = ["app"]
+__all__ = ["NameOption", "app", "cells_done", "place_of", "read_subject"]
 
 SHOW_EPILOG = """\b
 Examples:
@@ -96,11 +97,11 @@ def show(
     names = None if metric is None else [name.strip() for text in metric for name in text.split(",") if name.strip()]
     found = faults.of(_runs, where, study, names or ())
     question = None if found is None else faults.of(asked, found, names, baseline, precision)
-    check_outputs(faults, {"--json": json}, {str(_place(where)): "the store"})
+    check_outputs(faults, {"--json": json}, {str(place_of(where)): "the store"})
     faults.report()
     assert question is not None
     if json is not None:
-        with progress(console(is_error=True), _cells) as report:
+        with progress(console(is_error=True), cells_done) as report:
             text = study_to_json(question, report)
         files.write(json, [text])
     console(is_error=json == files.STDOUT).print(study_answer(question))
@@ -120,7 +121,7 @@ def export(
     faults = FaultList()
     faults.of(check_table_file, output)
     found = faults.of(_runs, where, study)
-    check_outputs(faults, {"-o": output}, {str(_place(where)): "the store"})
+    check_outputs(faults, {"-o": output}, {str(place_of(where)): "the store"})
     faults.report()
     assert found is not None
     files.write(output, [study_to_parquet(found)] if output.lower().endswith(".parquet") else study_to_csv(found))
@@ -134,6 +135,22 @@ def _runs(where: str, study: str | None, metrics: Sequence[str] | None = None) -
     path, name = _store(where, study)
     with Store(path) as store:
         return StudyRuns.read(store, name, metrics)
+
+
+def read_subject(where: str, study: str | None, progress: Callable[[int, int], None] | None = None) -> StudySubject:
+    """Read what the page of a study is about."""
+    from rtsched.report.html.study.subject import ALWAYS, StudySubject
+    from rtsched.study.store import Store
+    from rtsched.study.sweep.results import StudyRuns
+    from rtsched.study.sweep.studies import Studies
+
+    path, name = _store(where, study)
+    with Store(path) as store:
+        own = StudyRuns.read(store, name, ())
+        wanted = tuple(dict.fromkeys([*own.metrics, *ALWAYS]))
+        runs = own if wanted == own.metrics else StudyRuns.read(store, name, wanted)
+        origin = Studies(store).origin(runs.study.name)
+    return StudySubject.of(runs, origin, path.name, progress)
 
 
 def _store(where: str, study: str | None) -> tuple[Path, str | None]:
@@ -153,7 +170,7 @@ def _store(where: str, study: str | None) -> tuple[Path, str | None]:
     return path, study
 
 
-def _place(where: str) -> Path:
+def place_of(where: str) -> Path:
     """The real path of the store that is meant, so far as it is there."""
     try:
         return _store(where, "")[0].resolve()
@@ -161,5 +178,6 @@ def _place(where: str) -> Path:
         return Path()
 
 
-def _cells(n_done: int, n_cells: int) -> str:
+def cells_done(n_done: int, n_cells: int) -> str:
+    """Say how many cells are compared."""
     return f"{n_done:,} of {n_cells:,} cells"

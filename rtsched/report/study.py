@@ -17,7 +17,16 @@ from rtsched.study.sweep.findings import Question, Ratio, asked, ranked_cells, r
 from rtsched.study.sweep.model import Study
 from rtsched.study.sweep.results import StudyRuns
 
-__all__ = ["MAX_CELLS", "studies_table", "study_answer", "study_tables"]
+__all__ = [
+    "MAX_CELLS",
+    "coordinates",
+    "headings",
+    "rank_text",
+    "seeds_warning",
+    "studies_table",
+    "study_answer",
+    "study_tables",
+]
 
 MAX_CELLS = 30
 """Cells in a printed table."""
@@ -77,11 +86,16 @@ def _warnings(runs: StudyRuns) -> list[str]:
     if n_there < runs.grid.n_runs:
         cells = f"{len(runs.whole):,} of {runs.grid.n_cells:,} cells have all of theirs and are shown"
         told.append(f"PARTIAL: {n_there:,} of {runs.grid.n_runs:,} runs are there; {cells}")
-    if runs.grid.n_seeds == 1:
-        told.append("One seed: there is no interval, and nothing is better or worse beyond doubt")
-    elif runs.grid.n_seeds < FEW_SEEDS:
-        told.append(f"Only {runs.grid.n_seeds} seeds: intervals of fewer than {FEW_SEEDS} are too narrow")
+    if few := seeds_warning(runs.grid.n_seeds):
+        told.append(few)
     return told
+
+
+def seeds_warning(n_seeds: int) -> str:
+    """What too few seeds do to intervals; empty where there are enough."""
+    if n_seeds == 1:
+        return "One seed: there is no interval, and nothing is better or worse beyond doubt"
+    return f"Only {n_seeds} seeds: intervals of fewer than {FEW_SEEDS} are too narrow" if n_seeds < FEW_SEEDS else ""
 
 
 def _overall(found: Sequence[Ratio]) -> Table:
@@ -98,8 +112,8 @@ def _varied(runs: StudyRuns) -> list[str]:
     return [*(key for key, values in pairs.items() if len(set(values)) > 1), *runs.study.paths]
 
 
-def _headings(runs: StudyRuns) -> list[str]:
-    """These names, paths as short as they can be told apart."""
+def headings(runs: StudyRuns) -> list[str]:
+    """Names of the columns that tell cells apart, paths as short as they can be told apart."""
     keys = _varied(runs)
 
     def shortest(key: str) -> str:
@@ -111,7 +125,8 @@ def _headings(runs: StudyRuns) -> list[str]:
     return [shortest(key) for key in keys]
 
 
-def _coordinates(runs: StudyRuns, cell: int) -> list[Text]:
+def coordinates(runs: StudyRuns, cell: int) -> list[Text]:
+    """What stands in these columns."""
     own = runs.grid.coordinates(cell)
     values: dict[str, Any] = {"scenario": runs.grid.cell(cell).scenario, "platform": runs.platform(cell), **own}
     return [name(_short(values[key])) if key in values else Text() for key in _varied(runs)]
@@ -122,28 +137,28 @@ def _short(value: Any) -> str:
     return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 3] + "..."
 
 
-def _rank(ranked: RankedValues, i: int) -> str:
-    """A policy's rank, with a sign when another one cannot be told from it."""
-    ties = any(ranked.is_tie(0, i, j) for j in range(len(ranked.policies)) if j != i)
-    return f"{ranked.ranks[0, i] or NOTHING}{'=' if ties else ''}"
+def rank_text(ranked: RankedValues, i: int, m: int = 0) -> str:
+    """A policy's rank in a metric, with a sign when another one cannot be told from it."""
+    ties = any(ranked.is_tie(m, i, j) for j in range(len(ranked.policies)) if j != i)
+    return f"{ranked.ranks[m, i] or NOTHING}{'=' if ties else ''}"
 
 
 def _by_policy(question: Question, found: Sequence[tuple[int, RankedValues]]) -> Table:
-    words = _headings(question.runs)
+    words = headings(question.runs)
     made = table((*words, *question.policies), words)
     for cell, ranked in found:
-        cells = [f"{digits(float(ranked.means.mean[0, i]))} {_rank(ranked, i):<2}" for i in range(len(question.policies))]
-        made.add_row(*_coordinates(question.runs, cell), *cells)
+        cells = [f"{digits(float(ranked.means.mean[0, i]))} {rank_text(ranked, i):<2}" for i in range(len(question.policies))]
+        made.add_row(*coordinates(question.runs, cell), *cells)
     return made
 
 
 def _by_ranking(question: Question, found: Sequence[tuple[int, RankedValues]]) -> Table:
     """For more policies than there is room for."""
-    words = [*_headings(question.runs), "ranking"]
+    words = [*headings(question.runs), "ranking"]
     made = table(words, words)
     for cell, ranked in found:
-        ranking = ", ".join(f"{question.policies[i]} {_rank(ranked, i)}" for i in ranked.order)
-        made.add_row(*_coordinates(question.runs, cell), name(ranking))
+        ranking = ", ".join(f"{question.policies[i]} {rank_text(ranked, i)}" for i in ranked.order)
+        made.add_row(*coordinates(question.runs, cell), name(ranking))
     return made
 
 

@@ -10,7 +10,7 @@ from rtsched.report.html.markup import Html, note, table, words
 from rtsched.report.html.results import Result, groups
 from rtsched.report.text import digits, percent, scaled
 
-__all__ = ["section"]
+__all__ = ["FRACTIONS", "section"]
 
 FRACTIONS = ("violation_rate", "sla", "sla_low", "sla_mid", "sla_high", "memory_utilisation")
 

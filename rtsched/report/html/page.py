@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from string import Template
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,7 +23,9 @@ from rtsched.report.html.markup import Html, words
 from rtsched.report.html.results import Result
 from rtsched.report.html.style import CSS, PATTERNS
 
-__all__ = ["SECTIONS", "page"]
+__all__ = ["SECTIONS", "page", "written"]
+
+Subject = TypeVar("Subject")
 
 Section = Callable[[Sequence[Result]], Html]
 
@@ -74,15 +77,41 @@ def page(results: Sequence[Result], progress: Callable[[int, int], None] | None 
     str
     """
     shown = [one for one in SECTIONS if len(results) > 1 or one[0] != "comparison"]
-    links = "".join(f'<li><a href="#{name}">{words(title)}</a></li>' for name, title, _ in shown)
-    title, about = _heading(results)
+    yield from written(*_heading(results), shown, results, progress)
+
+
+def written(
+    title: str,
+    about: str,
+    sections: Sequence[tuple[str, str, Callable[[Subject], Html]]],
+    subject: Subject,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[str]:
+    """Write a page of sections.
+
+    Parameters
+    ----------
+    title, about : str
+        At its top.
+    sections : sequence of (name, title, content)
+        Names are ids.
+    subject : object
+        What every section is of.
+    progress : callable, optional
+        Called with how many sections are written, of how many.
+
+    Yields
+    ------
+    str
+    """
+    links = "".join(f'<li><a href="#{name}">{words(heading)}</a></li>' for name, heading, _ in sections)
     yield HEAD.substitute(title=words(title), about=words(about), style=CSS, patterns=PATTERNS, links=links)
-    for i, (name, title, section) in enumerate(shown):
+    for i, (name, heading, section) in enumerate(sections):
         with np.errstate(all="ignore"):  # a damaged outcome may hold anything
-            content = section(results)
-        yield f'<section id="{name}" aria-labelledby="{name}-h"><h2 id="{name}-h">{words(title)}</h2>\n{content}\n</section>\n'
+            content = section(subject)
+        yield f'<section id="{name}" aria-labelledby="{name}-h"><h2 id="{name}-h">{words(heading)}</h2>\n{content}\n</section>\n'
         if progress is not None:
-            progress(i + 1, len(shown))
+            progress(i + 1, len(sections))
     yield TAIL
 
 

@@ -110,7 +110,9 @@ def read_results(paths: Sequence[str], progress: Callable[[int, int], None] | No
 def _read(path: str) -> Sequence[Outcome]:
     suffix = PurePath(path).suffix.lower()
     if suffix not in READERS:
-        raise InputError(f"{path}: must be what 'rtsched run --save' wrote, and end in {' or '.join(READERS)}")
+        raise InputError(
+            f"{path}: must be what 'rtsched run --save' wrote, and end in {' or '.join(READERS)}; or a study, its store or its folder"
+        )
     return READERS[suffix](path)
 
 

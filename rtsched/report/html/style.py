@@ -50,7 +50,7 @@ figure.wide svg{{max-width:none;min-width:56rem}}
 svg text{{font:11px system-ui,sans-serif;fill:var(--fg)}}
 .g{{stroke:var(--rule);stroke-width:.6}}.a{{stroke:var(--dim);stroke-width:.8}}
 .d{{stroke:var(--fg);stroke-width:1.2;stroke-dasharray:3 2}}
-.l{{fill:none;stroke-width:1.8}}
+.l{{fill:none;stroke-width:1.8}}.band{{fill-opacity:.15}}
 .sample{{flex:none}}.o{{stroke:var(--dim);stroke-width:.6}}
 {_CLASSES}
 .x{{stroke:var(--bad);stroke-width:1.6;fill:none}}.r{{stroke:var(--dim);stroke-width:1;fill:none}}

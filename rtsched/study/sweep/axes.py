@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rtsched.errors import Fault, FaultsError
 from rtsched.study.sweep.sampling import Method, Scale, on_scale, unit_points
 
-__all__ = ["MAX_RUNS", "Axis", "Dimension", "Frozen", "Name", "Sample"]
+__all__ = ["MAX_MAGNITUDE", "MAX_RUNS", "Axis", "Dimension", "Frozen", "Name", "Sample"]
 
 MAX_RUNS = 1_000_000
 """Of a study; more are a mistake."""

@@ -22,7 +22,7 @@ from rtsched.study.store import Store
 from rtsched.study.stored import RunLabel
 from rtsched.study.sweep.model import Study
 
-__all__ = ["Members", "Studies", "settings_text"]
+__all__ = ["Members", "Origin", "Studies", "settings_text"]
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS studies (
@@ -61,6 +61,22 @@ class Members:
     places: NDArray[np.int64] = field(repr=False)
     metrics: tuple[str, ...]
     values: NDArray[np.float64] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the runs of a study come from.
+
+    Attributes
+    ----------
+    inputs_sha256 : str
+        Over what the study is made of.
+    versions : tuple of str
+        Of rtsched, under which they were run.
+    """
+
+    inputs_sha256: str
+    versions: tuple[str, ...]
 
 
 class Studies:
@@ -163,6 +179,13 @@ class Studies:
                 at = np.searchsorted(places, [place for place, _ in found])
                 values[row, at] = [np.nan if value is None else value for _, value in found]
         return Members(study, json.loads(platforms), places, chosen, values)
+
+    def origin(self, name: str) -> Origin:
+        """Where the runs of a study that is there come from."""
+        with self._store.reading() as db:
+            (number, inputs) = db.execute("SELECT study, inputs FROM studies WHERE name = ?", [name]).fetchone()
+            query = "SELECT DISTINCT r.version FROM members AS m JOIN runs AS r ON r.run = m.run WHERE m.study = ? ORDER BY r.version"
+            return Origin(inputs, tuple(row[0] for row in db.execute(query, [number])))
 
     def _row(self, name: str | None) -> tuple[int, str, str]:
         with self._store.reading() as db:
