@@ -310,13 +310,84 @@ def test_ctrl_c_in_a_terminal(tmp_path, options):
         assert len(store) == int(found[1].replace(",", "")) >= 5
 
 
+def children_of(process):
+    """Numbers of the processes that it started, with their command lines."""
+    tasks = Path(f"/proc/{process.pid}/task").iterdir()
+    found = [int(one) for task in tasks for one in (task / "children").read_text().split()]
+    return {one: Path(f"/proc/{one}/cmdline").read_text().split("\0") for one in found}
+
+
+def workers_of(process):
+    """Those that do runs."""
+    return [one for one, words in children_of(process).items() if "resource_tracker import" not in " ".join(words)]
+
+
+def test_ctrl_c_comes_when_nothing_is_half_done(path, monkeypatch):
+    """Not between a run's being stored and its being counted, nor before the batch is entered into the study."""
+    original = Store.add
+
+    def stops(store, key, run):
+        added = original(store, key, run)
+        if store.n_added == 3:
+            signal.raise_signal(signal.SIGINT)
+        return added
+
+    monkeypatch.setattr(Store, "add", stops)
+    with pytest.raises(SweepInterrupted) as caught:
+        made().run(path, workers=1)
+    with Store(path) as store:
+        assert len(store) == caught.value.n_new == 3
+        assert StudyRuns.read(store).is_there.sum() >= 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+@pytest.mark.parametrize("backend", ["loky", CLUSTERS[0]])
+def test_ctrl_c_goes_to_one_process_only(tmp_path, backend):
+    """The others do not see it, so that none of them has anything to say; the sweep goes on to the same table."""
+    (tmp_path / "s.yaml").write_text("name: s\nscenarios: [vr_gaming]\npolicies: [fcfs]\nduration_s: 0.5\nseeds: 300\n")
+    process = start_sweep(tmp_path, "--workers", "2", "--backend", backend)
+    wait_for_runs(tmp_path / "s.sqlite", 5, process)
+    workers = workers_of(process)
+    assert len(workers) == 2
+    for one in workers:
+        (mask,) = re.findall(r"SigBlk:\s*(\w+)", Path(f"/proc/{one}/status").read_text())
+        assert int(mask, 16) & 1 << signal.SIGINT - 1
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert re.fullmatch(r"interrupted; \d+ new runs are kept in s\.sqlite\. To go on: .*\n", err), err
+    assert not any(Path(f"/proc/{one}/exe").exists() for one in workers)
+    study = Study.read(tmp_path / "s.yaml")
+    study.run(tmp_path / "s.sqlite", workers=1)
+    study.run(tmp_path / "whole.sqlite", workers=1)
+    assert contents(tmp_path / "s.sqlite") == contents(tmp_path / "whole.sqlite")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_a_worker_that_is_killed(tmp_path):
+    """One message, no gap that is not told, and the same command does the rest."""
+    (tmp_path / "s.yaml").write_text("name: s\nscenarios: [vr_gaming]\npolicies: [fcfs]\nduration_s: 0.5\nseeds: 300\n")
+    process = start_sweep(tmp_path, "--workers", "2")
+    wait_for_runs(tmp_path / "s.sqlite", 5, process)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    expected = "a process that did the runs has died, perhaps because memory ran out; what was finished is kept. --workers N takes fewer\n"
+    assert err == expected
+    with Store(tmp_path / "s.sqlite") as store:
+        n_kept = len(store)
+        assert StudyRuns.read(store).is_there.sum() == n_kept >= 5
+    assert n_kept < 300
+    assert Study.read(tmp_path / "s.yaml").run(tmp_path / "s.sqlite", workers=1).is_complete
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 def test_processes_end_with_the_one_that_started_them(tmp_path):
     (tmp_path / "s.yaml").write_text("name: s\nscenarios: [vr_gaming]\npolicies: [fcfs]\nduration_s: 0.1\nseeds: 100000\n")
     process = start_sweep(tmp_path, "--workers", "2")
     wait_for_runs(tmp_path / "s.sqlite", 1, process)
-    tasks = Path(f"/proc/{process.pid}/task").iterdir()
-    children = [int(one) for task in tasks for one in (task / "children").read_text().split()]
+    children = children_of(process)
     assert len(children) >= 2
     process.kill()
     process.communicate(timeout=30)  # they hold its pipes

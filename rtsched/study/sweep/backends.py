@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import signal
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +16,7 @@ from rtsched.documents import hint
 from rtsched.errors import FaultList, InputError
 from rtsched.study.many import available_cpus, check_threads
 from rtsched.study.sweep.batches import Batch, Done, end_with, run_batch
+from rtsched.study.sweep.interrupts import start_trackers, without_ctrl_c
 
 __all__ = ["Backend", "Workers", "check_backend", "opened"]
 
@@ -29,6 +29,9 @@ AHEAD = 4
 """Batches per process that a back end is given at a time when it tells results only when all of them are there."""
 
 DIED = "a process that did the runs has died, perhaps because memory ran out; what was finished is kept. --workers N takes fewer"
+
+END_QUIETLY = "from rtsched.study.sweep.interrupts import end_quietly; end_quietly()"
+"""What processes of Dask do first."""
 
 Workers = Callable[[Iterator[Batch]], Generator[Done, None, None]]
 
@@ -72,13 +75,15 @@ def opened(backend: Backend, workers: int | None) -> Iterator[tuple[Workers, int
         About how many batches are done side by side; 1 when they are done in this process.
     """
     with ExitStack() as stack:
-        with _without_ctrl_c():
-            n_workers = workers or available_cpus()
+        n_workers = workers or available_cpus()
+        is_here = backend == "loky" and n_workers == 1
+        if not is_here:
+            start_trackers()
+        with without_ctrl_c():
             if backend == "dask":
                 n_workers = stack.enter_context(_dask(workers))
             elif backend == "ray":
                 n_workers = stack.enter_context(_ray(workers))
-        is_here = backend == "loky" and n_workers == 1
         yield (lambda batches: (run_batch(one) for one in batches) if is_here else _done(backend, n_workers, batches)), n_workers
 
 
@@ -90,7 +95,7 @@ def _done(backend: Backend, n_workers: int, batches: Iterator[Batch]) -> Generat
         if not joblib.parallel.get_active_backend()[0].supports_return_generator:
             yield from _in_turns(n_workers, batches)
             return
-        with _without_ctrl_c():  # the processes start with the first batch
+        with without_ctrl_c():  # the processes start with the first batch
             todo = map(joblib.delayed(run_batch), batches)
             results = joblib.Parallel(return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)(todo)
         try:
@@ -107,7 +112,7 @@ def _in_turns(n_workers: int, batches: Iterator[Batch]) -> Iterator[Done]:
     import joblib
 
     while some := list(itertools.islice(batches, AHEAD * n_workers)):
-        with _without_ctrl_c():
+        with without_ctrl_c():
             parallel = joblib.Parallel(batch_size=1)
         yield from parallel(map(joblib.delayed(run_batch), some))
 
@@ -125,7 +130,12 @@ def _dask(workers: int | None) -> Iterator[int]:
             address = dask.config.get("scheduler-address", None)
             if address is None:
                 cluster = LocalCluster(
-                    n_workers=workers or available_cpus(), threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                    n_workers=workers or available_cpus(),
+                    threads_per_worker=1,
+                    dashboard_address="127.0.0.1:0",  # that of another cluster may be taken, which would be told
+                    scheduler_kwargs={"dashboard": False},
+                    silence_logs=logging.CRITICAL,
+                    preload=END_QUIETLY,
                 )
                 address = stack.enter_context(cluster)
             try:
@@ -163,13 +173,3 @@ def _told() -> Iterator[None]:
         if type(error).__name__ not in ("KilledWorker", "WorkerCrashedError", "RayActorError", "ActorDiedError"):
             raise
         raise InputError(DIED) from error
-
-
-@contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Hold Ctrl-C back, for ever from processes and threads that are started meanwhile."""
-    before: Any = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -16,6 +16,7 @@ from rtsched.study.sweep.backends import Backend, opened
 from rtsched.study.sweep.batches import Batch, Done, Item, label_settings
 from rtsched.study.sweep.checks import Checked
 from rtsched.study.sweep.grid import Cell
+from rtsched.study.sweep.interrupts import ctrl_c_later
 from rtsched.study.sweep.pairs import document_at, policy_at
 from rtsched.study.sweep.studies import Studies, settings_text
 
@@ -60,7 +61,8 @@ def run_study(
             sweep.is_here = n_workers == 1 and backend == "loky"
             with closing(do(sweep.batches())) as results:
                 for done in results:
-                    sweep.take(done)
+                    with ctrl_c_later():
+                        sweep.take(done)
     except KeyboardInterrupt:
         raise SweepInterrupted(store.n_added - n_before) from None
     sweep.report()
