@@ -1,14 +1,14 @@
 """The documentation site: `sphinx-build -W -n -b html docs build/site`. It needs no network, and neither do its pages."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from docutils import nodes
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from typer import Context
 from typer.main import get_command
-from typer.testing import CliRunner
 
 from rtsched import __version__
 from rtsched.cli import app as program
@@ -38,31 +38,24 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 
 
-def command_paths(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every command of the program, those of groups after their group."""
-    yield path
-    for name, child in getattr(command, "commands", {}).items():
-        yield from command_paths(child, (*path, name))
-
-
 class Commands(SphinxDirective):
-    """What every command prints with ``--help``, a section for each."""
-
-    option_spec: ClassVar = {}
+    """What every command prints with ``--help``, a section for each, from the program that is installed."""
 
     def run(self) -> list[nodes.Node]:
-        """Ask the program that is installed, so that nothing here can be older than it."""
-        return [self.section(path) for path in command_paths(get_command(program))]
+        """Ask the program, then the commands of its groups."""
+        self.env.note_reread()  # in every build, since no file tells when the program changes
+        return list(sections(get_command(program), "rtsched", None))
 
-    def section(self, path: tuple[str, ...]) -> nodes.section:
-        """One command."""
-        asked = CliRunner(env={"COLUMNS": "90"}).invoke(program, [*path, "--help"], prog_name="rtsched")
-        if asked.exit_code != 0:
-            raise self.error(f"rtsched {' '.join(path)} --help failed: {asked.output}")
-        title = " ".join(("rtsched", *path))
-        made = nodes.section(ids=[nodes.make_id(title)], names=[title])
-        made += [nodes.title(title, title), nodes.literal_block(asked.stdout, asked.stdout, language="none")]
-        return made
+
+def sections(command: Any, name: str, parent: Context | None) -> Iterator[nodes.Node]:
+    """A command, and after a group its commands."""
+    context = Context(command, parent=parent, info_name=name, terminal_width=80)
+    text = command.get_help(context)
+    made = nodes.section(ids=[nodes.make_id(context.command_path)], names=[context.command_path])
+    made += [nodes.title(text=context.command_path), nodes.literal_block(text, text, language="none")]
+    yield made
+    for child_name, child in getattr(command, "commands", {}).items():
+        yield from sections(child, child_name, context)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

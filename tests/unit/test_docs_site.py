@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+from html import unescape
 from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
 from pages import DOCS, ROOT
+from program import invoke
 
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in DOCS.glob("*.md")}
 BUILDERS = ("sphinx", "myst_parser", "numpydoc", "furo")
@@ -69,6 +71,7 @@ def test_the_site_is_built_without_a_warning_and_asks_no_other_server(tmp_path):
     assert [tag for tag in loads if re.search(r"""(src|href)=["'](https?:)?//""", tag)] == []
     styles = [path.read_text(encoding="utf-8") for path in (tmp_path / "site").rglob("*.css")]
     assert [style for style in styles if re.search(r"(@import|url\()\s*[\"']?(https?:)?//", style)] == []
-    assert ">rtsched import onnx<" in built["commands"]
-    assert "Do the evaluation of a published scheduler again." in built["commands"]
+    for command in (["run"], ["import", "onnx"], ["reproduce"]):
+        assert f'<section id="rtsched-{"-".join(command)}">' in built["commands"]
+        assert invoke(*command, "--help").stdout.strip("\n") in unescape(built["commands"])
     assert 'id="rtsched.simulate"' in built["reference"]
