@@ -229,6 +229,16 @@ def test_a_process_that_dies(tmp_path, path):
     assert runs.is_complete
 
 
+@pytest.mark.parametrize("backend", CLUSTERS[:1])
+@pytest.mark.filterwarnings("ignore")
+def test_processes_of_a_cluster_that_die_again_and_again(tmp_path, path, backend):
+    """Dask starts another one some times, then gives the batch up."""
+    with pytest.raises(InputError, match="a process that did the runs has died"):
+        failing(tmp_path, "Dies").run(path, backend=backend, workers=2)
+    with Store(path) as store:
+        assert len(store) > 0
+
+
 def test_what_is_there_of_a_study_that_failed(tmp_path, path):
     with pytest.raises(PolicyError):
         failing(tmp_path, "Nan").run(path, workers=1)

@@ -92,7 +92,10 @@ def _done(backend: Backend, n_workers: int, batches: Iterator[Batch]) -> Generat
 
     options: dict[str, Any] = {"initializer": end_with, "initargs": (os.getpid(),)} if backend == "loky" else {}
     with joblib.parallel_config(backend=backend, n_jobs=n_workers, **options), _told():
-        if not joblib.parallel.get_active_backend()[0].supports_return_generator:
+        active = joblib.parallel.get_active_backend()[0]
+        if backend == "dask":
+            active.submit = _with_failures(active.submit)
+        if not active.supports_return_generator:
             yield from _in_turns(n_workers, batches)
             return
         with without_ctrl_c():  # the processes start with the first batch
@@ -105,6 +108,17 @@ def _done(backend: Backend, n_workers: int, batches: Iterator[Batch]) -> Generat
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # that not all results were wanted
                 results.close()
+
+
+def _with_failures(submit: Callable[..., Any]) -> Callable[..., Any]:
+    """Let joblib hear of batches that Dask has given up, for which it would wait for ever."""
+
+    def submitted(batch: Any, callback: Callable[[Any], None]) -> Any:
+        future = submit(batch, callback)
+        future.add_done_callback(lambda one: None if one.exception() is None else callback(one.exception()))
+        return future
+
+    return submitted
 
 
 def _in_turns(n_workers: int, batches: Iterator[Batch]) -> Iterator[Done]:
