@@ -165,7 +165,7 @@ def _store(where: str, study: str | None) -> tuple[Path, str | None]:
     elif path.is_dir():
         path = store_path(where, where)
     if not path.exists():
-        sweep = f"; rtsched sweep {where} makes it" if path != Path(where) else ""
+        sweep = f"; rtsched sweep {where} makes it" if Path(where).suffix.lower() in YAML else ""
         raise InputError(f"{path}: no such file{sweep}")
     return path, study
 

@@ -276,7 +276,7 @@ def test_what_is_refused(swept, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     assert messages("report", "s.yaml", "-o", "x.html") == ["s.sqlite: no such file; rtsched sweep s.yaml makes it"]
     assert messages("report", "no.sqlite", "-o", "x.pdf") == ["-o x.pdf: must end in .html", "no.sqlite: no such file"]
-    assert messages("report", "empty", "-o", "x.html") == ["empty/runs.sqlite: no such file; rtsched sweep empty makes it"]
+    assert messages("report", "empty", "-o", "x.html") == ["empty/runs.sqlite: no such file"]
     assert messages("report", "bad.sqlite", "-o", "no/x.html") == [
         "no/x.html: cannot be written: no such file or directory",
         "bad.sqlite: is no store of runs",

@@ -30,7 +30,7 @@ def section(subject: StudySubject) -> Html:
         partial = note("In partial cells, means are over the seeds that are there, and there is no rank.")
     overview = "".join(_overview(subject, m) for m in range(len(question.metrics)))
     own = "".join(_cell(subject, cell, ranked) for cell, ranked in zip(subject.cells, subject.ranked, strict=True))
-    return Html(told + partial + more + overview + "<h3>Cell by cell</h3>" + numbers(Html(f'<div class="tables">{own}</div>')))
+    return Html(told + partial + more + overview + "<h3>Cell by cell</h3>" + numbers(Html(own)))
 
 
 def _overview(subject: StudySubject, m: int) -> Html:
