@@ -60,7 +60,7 @@ def _write_results(faults: FaultList, output: str, paths: Sequence[str], _: str 
     from rtsched.report.html.results import read_results
 
     with progress(console(is_error=True), _read, "reading") as told:
-        found = faults.of(read_results, paths, told)
+        found = faults.of(read_results, paths, told, or_else="; or a study, its store or its folder")
     faults.report()
     assert found is not None
     with progress(console(is_error=True), _written, "writing") as told:

@@ -77,7 +77,7 @@ READERS: Mapping[str, Callable[[str], Sequence[Outcome]]] = {".npz": _read_outco
 """What makes outcomes of a file, by its suffix."""
 
 
-def read_results(paths: Sequence[str], progress: Callable[[int, int], None] | None = None) -> list[Result]:
+def read_results(paths: Sequence[str], progress: Callable[[int, int], None] | None = None, *, or_else: str = "") -> list[Result]:
     """Read what a report is about.
 
     Parameters
@@ -86,6 +86,8 @@ def read_results(paths: Sequence[str], progress: Callable[[int, int], None] | No
         Files that `READERS` read.
     progress : callable, optional
         Called with how many are read, of how many.
+    or_else : str
+        What else the caller takes, for the message about a file that is no result.
 
     Raises
     ------
@@ -100,19 +102,17 @@ def read_results(paths: Sequence[str], progress: Callable[[int, int], None] | No
             faults.add(f"{path}: is the same file as {seen[place]}")
             continue
         seen[place] = path
-        found += [(path, outcome) for outcome in faults.of(_read, path) or ()]
+        found += [(path, outcome) for outcome in faults.of(_read, path, or_else) or ()]
         if progress is not None:
             progress(i + 1, len(paths))
     faults.report()
     return labelled(found)
 
 
-def _read(path: str) -> Sequence[Outcome]:
+def _read(path: str, or_else: str) -> Sequence[Outcome]:
     suffix = PurePath(path).suffix.lower()
     if suffix not in READERS:
-        raise InputError(
-            f"{path}: must be what 'rtsched run --save' wrote, and end in {' or '.join(READERS)}; or a study, its store or its folder"
-        )
+        raise InputError(f"{path}: must be what 'rtsched run --save' wrote, and end in {' or '.join(READERS)}{or_else}")
     return READERS[suffix](path)
 
 
