@@ -69,5 +69,6 @@ setup(
         # cythonize compares time stamps, not directives.
         force=mode != "release",
         nthreads=os.cpu_count() or 1,
-    )
+    ),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},  # modules compiled side by side
 )

@@ -225,6 +225,7 @@ def test_columns(found):
     assert [name for name, is_there in zip(table["platform"], table["on_front"], strict=True) if is_there] == [
         one.platform.name for one in found.front
     ]
+    pytest.importorskip("pandas")
     assert found.to_pandas()["violated"].sum() == sum(one.n_violated for one in found.evaluated)
 
 

@@ -197,6 +197,7 @@ def test_the_same_seed_gives_the_same_bytes_for_any_number_of_threads(found):
 
 
 def test_columns(found):
+    pytest.importorskip("pandas")
     table = found.to_pandas()
     assert list(table.columns) == ["mapper.alpha", "mapper.beta", "uxcost"]
     assert table.iloc[0].tolist() == [1.0, 1.0, found.own_mean]
