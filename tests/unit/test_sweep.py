@@ -164,8 +164,9 @@ CLUSTERS = [
 
 @pytest.mark.parametrize("backend", CLUSTERS)
 @pytest.mark.filterwarnings("ignore")
-def test_local_clusters_give_the_same(backend, tmp_path):
+def test_local_clusters_give_the_same(backend, tmp_path, monkeypatch):
     """Of two processes each."""
+    monkeypatch.chdir(tmp_path)  # Ray's look for modules there first, and the sources are not compiled
     made().run(tmp_path / "loky.sqlite", workers=2)
     made().run(tmp_path / "cluster.sqlite", backend=backend, workers=2)
     assert contents(tmp_path / "loky.sqlite") == contents(tmp_path / "cluster.sqlite")
