@@ -12,7 +12,7 @@ import numpy as np
 from rtsched.errors import InputError
 from rtsched.outcome import Outcome
 from rtsched.report.bandwidth import Steps, steps_of
-from rtsched.report.figures.style import SETTINGS, label, look_of, matplotlib_parts, to_bytes
+from rtsched.report.figures.style import SETTINGS, grid, label, look_of, matplotlib_parts, to_bytes
 from rtsched.report.palette import AREAS as COLOURS
 
 __all__ = ["COLOURS", "draw_bandwidth", "look_of"]
@@ -65,8 +65,7 @@ def draw_bandwidth(outcome: Outcome, suffix: str, from_ns: int, to_ns: int) -> b
         if steps.caps:
             _caps(axes[2], steps)
         for ax in axes:
-            ax.grid(True, axis="y", linewidth=0.3, color="#cccccc")
-            ax.set_axisbelow(True)
+            grid(ax, "y")
         figure.align_ylabels(axes)
         axes[-1].set_xlabel("time, ms" + ("" if steps.mean_over_ns is None else f" (means over {_time(steps.mean_over_ns)})"))
         axes[-1].set_xlim(from_ns * 1e-6, to_ns * 1e-6)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from rtsched.report.comparison import seed_ranges
-from rtsched.report.export import csv_chunks
+from rtsched.report.export import as_json, csv_chunks, told_run
 from rtsched.report.text import NOTHING, Fitting, changed, digits, facts, name, percent, scale, seconds, table
 
 if TYPE_CHECKING:
@@ -115,17 +114,10 @@ def to_dict(found: Exploration) -> dict[str, Any]:
     ----------
     found : Exploration
     """
-    problem = found.problem
     return {
         "format": EXPLORATION_FORMAT,
         "provenance": found.provenance,
-        "run": {
-            "complete": found.is_complete,
-            "duration_ns": problem.duration_ns,
-            "drain_ns": problem.end_ns - problem.duration_ns,
-            "load": problem.scenario.load,
-            "seeds": list(found.seeds),
-        },
+        "run": told_run(found.problem, found.is_complete, found.seeds),
         "meet": found.meet,
         "grid": found.space.to_dict(),
         "candidates": found.space.n_candidates,
@@ -163,7 +155,7 @@ def to_json(found: Exploration) -> str:
     str
         ASCII.
     """
-    return json.dumps(to_dict(found), indent=2, allow_nan=False) + "\n"
+    return as_json(to_dict(found))
 
 
 def to_csv(found: Exploration) -> Iterator[str]:

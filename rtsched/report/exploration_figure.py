@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rtsched.report.figures.style import drawing, label, to_bytes
+from rtsched.report.figures.style import drawing, grid, label, to_bytes
 from rtsched.report.palette import HUES
 from rtsched.report.text import scale
 
@@ -65,8 +65,7 @@ def draw_exploration(found: Exploration, suffix: str) -> bytes:
             _dots(by_energy, close, lambda one: one.energy_per_met_j / divisor, look)
         for ax in (by_pes, by_energy):
             ax.axhline(100 * (1 - found.meet), color="black", linewidth=0.6, linestyle="--")
-            ax.grid(True, linewidth=0.3, color="#cccccc")
-            ax.set_axisbelow(True)
+            grid(ax)
         if found.evaluated:  # an axis without a dot cannot be logarithmic
             by_pes.set_xscale("log", base=2)
         by_pes.xaxis.set_major_formatter("{x:,.0f}")

@@ -19,12 +19,14 @@ from rtsched.study.intervals import CONFIDENCE
 
 if TYPE_CHECKING:
     from rtsched.outcome import Outcome
+    from rtsched.problem import Problem
     from rtsched.study.compare import Comparison, Gap
     from rtsched.study.intervals import Estimates
 
 __all__ = [
     "COMPARISON_FORMAT",
     "FORMAT",
+    "as_json",
     "comparison_to_csv",
     "comparison_to_dict",
     "comparison_to_json",
@@ -32,6 +34,7 @@ __all__ = [
     "to_csv",
     "to_dict",
     "to_json",
+    "told_run",
 ]
 
 FORMAT = "rtsched.outcome/1"
@@ -42,6 +45,22 @@ COMPARISON_FORMAT = "rtsched.comparison/1"
 
 CHUNK_ROWS = 10_000
 """Jobs that are held as text at a time: about 1 MB."""
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """Return a document as JSON, indented, with a line break at the end: ASCII, without NaN."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def told_run(problem: Problem, is_complete: bool, seeds: Sequence[int]) -> dict[str, Any]:
+    """What documents about many runs of a problem tell of each."""
+    return {
+        "complete": is_complete,
+        "duration_ns": problem.duration_ns,
+        "drain_ns": problem.end_ns - problem.duration_ns,
+        "load": problem.scenario.load,
+        "seeds": list(seeds),
+    }
 
 
 def to_dict(outcome: Outcome) -> dict[str, Any]:
@@ -83,7 +102,7 @@ def to_json(outcome: Outcome) -> str:
     str
         ASCII.
     """
-    return json.dumps(to_dict(outcome), indent=2, allow_nan=False) + "\n"
+    return as_json(to_dict(outcome))
 
 
 def comparison_to_dict(found: Comparison) -> dict[str, Any]:
@@ -97,17 +116,10 @@ def comparison_to_dict(found: Comparison) -> dict[str, Any]:
     -------
     dict
     """
-    problem = found.problem
     return {
         "format": COMPARISON_FORMAT,
         "provenance": found.provenance,
-        "run": {
-            "complete": found.is_complete,
-            "duration_ns": problem.duration_ns,
-            "drain_ns": problem.end_ns - problem.duration_ns,
-            "load": problem.scenario.load,
-            "seeds": list(found.seeds),
-        },
+        "run": told_run(found.problem, found.is_complete, found.seeds),
         "baseline": found.baseline,
         "confidence": CONFIDENCE,
         "metrics": [_compared(found, m, name) for m, name in enumerate(found.metrics)],
@@ -170,7 +182,7 @@ def comparison_to_json(found: Comparison) -> str:
     str
         ASCII.
     """
-    return json.dumps(comparison_to_dict(found), indent=2, allow_nan=False) + "\n"
+    return as_json(comparison_to_dict(found))
 
 
 def comparison_to_csv(found: Comparison) -> Iterator[str]:

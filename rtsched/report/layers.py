@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from rtsched.layer_costs import LayerCosts
+from rtsched.report.export import as_json
 from rtsched.report.text import NOTHING, Fitting, digits, facts, name, percent, scale, table, title
 from rtsched.workload.layer import Conv, Elementwise, Embedding, Gemm, LayerBase, Norm, Pool, Recurrent, Softmax
 
@@ -250,4 +250,4 @@ def layers_to_json(found: LayerCosts) -> str:
     str
         ASCII.
     """
-    return json.dumps(layers_to_dict(found), indent=2, allow_nan=False) + "\n"
+    return as_json(layers_to_dict(found))

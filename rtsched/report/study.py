@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rtsched.metrics import SCALARS
-from rtsched.report.text import NOTHING, Fitting, digits, facts, name, table
+from rtsched.report.text import NOTHING, Fitting, digits, facts, json_value, name, table
 from rtsched.study.statistics import RankedValues
 from rtsched.study.sweep.findings import Question, Ratio, asked, ranked_cells, ratios
 from rtsched.study.sweep.model import Study
@@ -133,7 +132,7 @@ def coordinates(runs: StudyRuns, cell: int) -> list[Text]:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+    text = f"{value:.6g}" if isinstance(value, float) else json_value(value)
     return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 3] + "..."
 
 

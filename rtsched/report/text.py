@@ -16,7 +16,22 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rtsched.problem import Problem
 
-__all__ = ["NOTHING", "Fitting", "changed", "digits", "facts", "heading", "name", "percent", "scale", "scaled", "seconds", "table", "title"]
+__all__ = [
+    "NOTHING",
+    "Fitting",
+    "changed",
+    "digits",
+    "facts",
+    "heading",
+    "json_value",
+    "name",
+    "percent",
+    "scale",
+    "scaled",
+    "seconds",
+    "table",
+    "title",
+]
 
 NOTHING = "-"
 """Stands where there is no number."""
@@ -142,9 +157,14 @@ def heading(problem: Problem, told: str, provenance: Mapping[str, Any], shown: C
     )
 
 
+def json_value(value: object) -> str:
+    """A value of JSON; text without quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _value(value: Any) -> str:
-    """A value of JSON, at most 40 characters of it; text without quotes."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A value of JSON, at most 40 characters of it."""
+    text = json_value(value)
     return text if len(text) <= 40 else text[:37] + "..."
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from rtsched.metrics import SCALARS
 from rtsched.report.comparison import seed_ranges
-from rtsched.report.export import comparison_to_dict
+from rtsched.report.export import as_json, comparison_to_dict, told_run
 from rtsched.report.text import digits, heading, name, seconds, table
 
 if TYPE_CHECKING:
@@ -71,18 +70,10 @@ def to_dict(found: Tuning) -> dict[str, Any]:
     ----------
     found : Tuning
     """
-    problem = found.problem
     return {
         "format": TUNING_FORMAT,
         "provenance": found.provenance,
-        "run": {
-            "complete": found.is_complete,
-            "duration_ns": problem.duration_ns,
-            "drain_ns": problem.end_ns - problem.duration_ns,
-            "load": problem.scenario.load,
-            "seeds": list(found.seeds),
-            "held_out": list(found.held_out),
-        },
+        "run": {**told_run(found.problem, found.is_complete, found.seeds), "held_out": list(found.held_out)},
         "metric": found.metric,
         "unit": SCALARS[found.metric].unit,
         "better": SCALARS[found.metric].better,
@@ -106,4 +97,4 @@ def to_json(found: Tuning) -> str:
     str
         ASCII.
     """
-    return json.dumps(to_dict(found), indent=2, allow_nan=False) + "\n"
+    return as_json(to_dict(found))

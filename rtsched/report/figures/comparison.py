@@ -10,14 +10,13 @@ import numpy as np
 from rtsched.errors import InputError, listed, quoted
 from rtsched.metrics import SCALARS
 from rtsched.report.figures.results import told
-from rtsched.report.figures.style import PAGE_INCHES, drawing
-from rtsched.report.palette import LINES, slots
+from rtsched.report.figures.style import PAGE_INCHES, colour_of, drawing, grid, panel_columns
+from rtsched.report.palette import slots
 from rtsched.report.text import scale
 from rtsched.study.compare import Comparison
 
 __all__ = ["comparison"]
 
-MAX_COLUMNS = 3
 MIN_PANEL_INCHES = 1.9
 BAR_INCHES = 0.2
 
@@ -48,8 +47,8 @@ def comparison(found: Comparison, metrics: Sequence[str] | None = None, *, ax: A
     unknown = [one for one in chosen if one not in found.metrics]
     if unknown:
         raise InputError(f"metrics: {quoted(unknown[0])} was not compared; {listed(found.metrics)} were")
-    colours = [LINES[slot % len(LINES)] for slot in slots(found.policies)]
-    columns = max(1, min(MAX_COLUMNS, int(width_inches / MIN_PANEL_INCHES)))
+    colours = [colour_of(slot) for slot in slots(found.policies)]
+    columns = panel_columns(width_inches, MIN_PANEL_INCHES)
     inches = BAR_INCHES * len(found.policies) + 0.65
     with drawing(ax, len(chosen), (width_inches, inches, 0.0), columns, sharey=True) as (figure, panels):
         for panel, metric in zip(panels, chosen, strict=True):
@@ -73,5 +72,4 @@ def _panel(ax: Any, found: Comparison, metric: str, colours: Sequence[str]) -> N
     named = "UXCost" if metric == "uxcost" else metric.removesuffix("_ns").removesuffix("_j").replace("_", " ")
     told_unit = {"ns": f", {prefix}s", "J": f", {prefix}J"}.get(unit, f", {unit}" if unit else "")
     ax.set(ylim=(len(colours) - 0.5, -0.5), xlabel=f"{named}{told_unit}\n{SCALARS[metric].better} is better")
-    ax.grid(True, axis="x", linewidth=0.3, color="#cccccc")
-    ax.set_axisbelow(True)
+    grid(ax, "x")

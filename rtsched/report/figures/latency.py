@@ -10,12 +10,11 @@ import numpy as np
 from rtsched.errors import InputError, listed, quoted
 from rtsched.outcome import Outcome
 from rtsched.report.figures.results import legend, results_of, told
-from rtsched.report.figures.style import PAGE_INCHES, drawing, line_of
+from rtsched.report.figures.style import PAGE_INCHES, drawing, line_of, panel_columns
 from rtsched.report.html.latency import curve_of
 
 __all__ = ["latency"]
 
-MAX_COLUMNS = 3
 MIN_PANEL_INCHES = 1.7
 HEIGHT_INCHES, LEGEND_INCHES = 1.55, 0.4
 
@@ -58,7 +57,7 @@ def latency(
     shown = [task for task, found in curves.items() if found or tasks]
     if not any(curves.values()):
         raise InputError("outcomes: no job counts, so there are no response times")
-    columns = max(1, min(MAX_COLUMNS, int(width_inches / MIN_PANEL_INCHES)))
+    columns = panel_columns(width_inches, MIN_PANEL_INCHES)
     with drawing(ax, len(shown), (width_inches, HEIGHT_INCHES, LEGEND_INCHES), columns, sharey=True) as (figure, panels):
         for panel, task in zip(panels, shown, strict=True):
             _panel(panel, task, curves[task])

@@ -9,7 +9,7 @@ import numpy as np
 
 from rtsched.errors import InputError
 from rtsched.outcome import Outcome
-from rtsched.report.figures.style import look_of
+from rtsched.report.figures.style import grid, look_of
 from rtsched.report.html.results import Result, labelled
 from rtsched.report.text import name
 
@@ -75,5 +75,4 @@ def stack(ax: Any, values: np.ndarray, labels: Sequence[str]) -> None:
         left += part
     ax.set_yticks(range(len(labels)), [told(one) for one in labels])
     ax.set_ylim(len(values) - 0.4, -0.6)
-    ax.grid(True, axis="x", linewidth=0.3, color="#cccccc")
-    ax.set_axisbelow(True)
+    grid(ax, "x")

@@ -21,11 +21,14 @@ __all__ = [
     "SETTINGS",
     "SUFFIXES",
     "UNDATED",
+    "colour_of",
     "drawing",
+    "grid",
     "label",
     "line_of",
     "look_of",
     "matplotlib_parts",
+    "panel_columns",
     "save",
     "suffix_of",
     "to_bytes",
@@ -101,9 +104,14 @@ def look_of(task: int) -> dict[str, Any]:
     return {"facecolor": AREAS[task % len(AREAS)], "hatch": HATCHES[task // len(AREAS) % len(HATCHES)]}
 
 
+def colour_of(slot: int) -> str:
+    """Colour of a policy, by its number in `rtsched.report.palette.slots`."""
+    return LINES[slot % len(LINES)]
+
+
 def line_of(slot: int) -> dict[str, Any]:
     """Colour and dashes of a policy, by its number in `rtsched.report.palette.slots`."""
-    return {"color": LINES[slot % len(LINES)], "linestyle": DASHES[slot % len(DASHES)]}
+    return {"color": colour_of(slot), "linestyle": DASHES[slot % len(DASHES)]}
 
 
 @contextmanager
@@ -149,6 +157,17 @@ def drawing(
         for one in axes.flat[n_panels:]:
             one.set_visible(False)
         yield figure, list(axes.flat[:n_panels])
+
+
+def grid(ax: Any, axis: str = "both") -> None:
+    """Thin grey lines below everything else."""
+    ax.grid(True, axis=axis, linewidth=0.3, color="#cccccc")
+    ax.set_axisbelow(True)
+
+
+def panel_columns(width_inches: float, least_inches: float, most: int = 3) -> int:
+    """How many panels stand side by side in a figure."""
+    return max(1, min(most, int(width_inches / least_inches)))
 
 
 def to_bytes(figure: Any, suffix: str) -> bytes:

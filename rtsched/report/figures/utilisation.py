@@ -9,8 +9,7 @@ import numpy as np
 
 from rtsched.outcome import Outcome
 from rtsched.report.figures.results import legend, results_of, told
-from rtsched.report.figures.style import COLUMN_INCHES, drawing
-from rtsched.report.palette import LINES
+from rtsched.report.figures.style import COLUMN_INCHES, colour_of, drawing, grid
 from rtsched.timeline import tile_names
 
 __all__ = ["utilisation"]
@@ -45,12 +44,11 @@ def utilisation(outcomes: Outcome | Sequence[Outcome], *, ax: Any = None, width_
         thick = 0.78 / len(results)
         for i, (one, own) in enumerate(zip(results, values, strict=True)):
             y = np.arange(len(names)) + (i - (len(results) - 1) / 2) * thick
-            panel.barh(y, [100 * own.get(name, np.nan) for name in names], height=thick * 0.92, color=LINES[one.colour % len(LINES)])
+            panel.barh(y, [100 * own.get(name, np.nan) for name in names], height=thick * 0.92, color=colour_of(one.colour))
         panel.axhline(len(names) - 1.5, color="#888888", linewidth=0.4)
         panel.set_yticks(range(len(names)), [told(name) for name in names])
         panel.set(xlim=(0, 100), ylim=(len(names) - 0.5, -0.5), xlabel="busy; of the DRAM's peak, %")
-        panel.grid(True, axis="x", linewidth=0.3, color="#cccccc")
-        panel.set_axisbelow(True)
-        handles = [Patch(label=told(one.label), color=LINES[one.colour % len(LINES)]) for one in results]
+        grid(panel, "x")
+        handles = [Patch(label=told(one.label), color=colour_of(one.colour)) for one in results]
         legend(figure, [panel], handles, is_own=ax is None)
     return figure

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import PurePath
 
 from rtsched._version import __version__
 from rtsched.report.html.markup import Html, table, words
 from rtsched.report.html.results import Result
+from rtsched.report.text import json_value
 
 __all__ = ["section"]
 
@@ -27,9 +27,5 @@ def _facts(result: Result) -> Html:
         "complete": "yes" if outcome.is_complete else "no",
     }
     told |= {"end_ns": f"{outcome.end_ns:,}", "recorded": ", ".join(["jobs", *(t for t in ("layers", "rates") if t not in result.lacks)])}
-    rows = [[what, Html(f"<code>{words(_text(value))}</code>")] for what, value in told.items()]
+    rows = [[what, Html(f"<code>{words(json_value(value))}</code>")] for what, value in told.items()]
     return table(result.label, ["what", "value"], rows, n_prose=1)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -13,13 +13,12 @@ from rtsched.documents import hint
 from rtsched.errors import FaultList, InputError, short
 from rtsched.policies.registry import ROLES, configure
 from rtsched.policies.roles import Policy, Setting
+from rtsched.study.sweep.axes import MAX_MAGNITUDE
 
 __all__ = ["DIGITS", "Range", "ranges_of", "tunable", "value_of"]
 
 DIGITS = 6
 """Of values that are tried, so that what is printed is what was run."""
-
-MAX_MAGNITUDE = 1e18
 
 
 @dataclass(frozen=True)

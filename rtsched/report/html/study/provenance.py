@@ -7,6 +7,7 @@ import json
 from rtsched._version import __version__
 from rtsched.report.html.markup import Html, table, words
 from rtsched.report.html.study.subject import StudySubject
+from rtsched.report.text import json_value
 from rtsched.study.intervals import CONFIDENCE, N_RESAMPLES
 
 __all__ = ["section"]
@@ -31,5 +32,5 @@ def section(subject: StudySubject) -> Html:
 
 
 def _text(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = json_value(value)
     return text if len(text) <= MAX_LETTERS else f"{text[:MAX_LETTERS]} ..."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +12,7 @@ from rtsched.report.html.markup import Html, note, table, words
 from rtsched.report.html.study.subject import StudySubject, Unit
 from rtsched.report.html.svg import line_sample
 from rtsched.report.study import seeds_warning
-from rtsched.report.text import digits
+from rtsched.report.text import digits, json_value
 from rtsched.study.sweep.findings import ratios
 
 __all__ = ["section"]
@@ -92,7 +91,7 @@ def _axes(subject: StudySubject) -> list[list[object]]:
 
 
 def _values(values: Sequence[Any]) -> str:
-    told = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in values[:MAX_VALUES]]
+    told = [json_value(one) for one in values[:MAX_VALUES]]
     return ", ".join(told) + (", ..." if len(values) > MAX_VALUES else "")
 
 
