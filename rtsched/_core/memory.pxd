@@ -13,8 +13,8 @@ from rtsched._core.types cimport NEVER_NS, NO_JOB, Running, Tables
 
 cdef struct Memory:
     const Tables *t
-    Running *running  # [place], n_places of them
-    int64_t *finish_ns  # [place]; NEVER_NS where nothing runs, and where what runs is not served
+    Running *running  # [place], n_places of them, and one more that nobody reads
+    int64_t *finish_ns  # [place], likewise; NEVER_NS where nothing runs, and where what runs is not served
     int *by_ask
     int *by_l2
     int n_running
@@ -43,33 +43,36 @@ cdef inline int drop(int *places, int n, int place) noexcept nogil:
     return n - 1
 
 
+cdef inline bint comes_before(double value, int place, double other_value, int other) noexcept nogil:
+    return (value < other_value) | ((value == other_value) & (place < other))
+
+
 cdef inline int insert_by_ask(const Running *running, int *places, int n, int place) noexcept nogil:
+    # No branch depends on where it goes.
     cdef double ask = running[place].ask_bytes_per_ns
-    cdef int i = n
-    cdef int other
-    while i > 0:
-        other = places[i - 1]
-        if running[other].ask_bytes_per_ns < ask or (running[other].ask_bytes_per_ns == ask and other < place):
-            break
-        places[i] = other
-        i -= 1
-    places[i] = place
+    cdef int i, other
+    cdef int at = n
+    cdef bint is_behind
+    for i in range(n - 1, -1, -1):
+        other = places[i]
+        is_behind = comes_before(ask, place, running[other].ask_bytes_per_ns, other)
+        places[i + is_behind] = other
+        at -= is_behind
+    places[at] = place
     return n + 1
 
 
 cdef inline int insert_by_l2(const Running *running, int *places, int n, int place) noexcept nogil:
     cdef double demand = running[place].l2_demand_bytes_per_ns
-    cdef int i = n
-    cdef int other
-    while i > 0:
-        other = places[i - 1]
-        if running[other].l2_demand_bytes_per_ns < demand or (
-            running[other].l2_demand_bytes_per_ns == demand and other < place
-        ):
-            break
-        places[i] = other
-        i -= 1
-    places[i] = place
+    cdef int i, other
+    cdef int at = n
+    cdef bint is_behind
+    for i in range(n - 1, -1, -1):
+        other = places[i]
+        is_behind = comes_before(demand, place, running[other].l2_demand_bytes_per_ns, other)
+        places[i + is_behind] = other
+        at -= is_behind
+    places[at] = place
     return n + 1
 
 

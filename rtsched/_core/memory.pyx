@@ -12,8 +12,8 @@ cdef int init(Memory *m, const Tables *t) except -1 nogil:
     m.t = t
     m.is_l2_limited = t.l2_bytes_per_ns < INFINITY
     m.n_running = m.n_asking = m.n_l2 = 0
-    m.running = <Running *>calloc(t.n_places, sizeof(Running))
-    m.finish_ns = <int64_t *>calloc(t.n_places, sizeof(int64_t))
+    m.running = <Running *>calloc(t.n_places + 1, sizeof(Running))
+    m.finish_ns = <int64_t *>calloc(t.n_places + 1, sizeof(int64_t))
     m.by_ask = <int *>calloc(2 * t.n_places, sizeof(int))
     if m.running == NULL or m.finish_ns == NULL or m.by_ask == NULL:
         with gil:
@@ -88,23 +88,28 @@ cdef inline int64_t wait_ns(double remaining_ns, double rate) noexcept nogil:
     return whole if whole > 1 else 1
 
 
-cdef inline void touch(Memory *m, Running *r, int place, double ratio, int64_t now_ns) noexcept nogil:
-    # Let a layer go on at a new rate; leave it alone when the rate is the old one.
+cdef inline void touch(Memory *m, int place, double ratio, int64_t now_ns) noexcept nogil:
+    # Let a layer go on at a new rate; leave it alone when the rate is the old one. Whether it is makes no branch, since that is never
+    # foreseen: what is not wanted is written to the place of nobody.
+    cdef const Running *r = &m.running[place]
+    cdef int nobody = m.t.n_places
     cdef double rate = ratio if ratio < 1.0 else 1.0
-    cdef int64_t finish_ns
-    if r.l2_ratio < rate:
-        rate = r.l2_ratio
-    if rate != r.rate:
-        r.remaining_ns -= <double>(now_ns - r.since_ns) * r.rate
-        r.rate = rate
-        r.since_ns = now_ns
-        finish_ns = now_ns + wait_ns(r.remaining_ns, rate)
-        m.finish_ns[place] = finish_ns if finish_ns < NEVER_NS else NEVER_NS
+    rate = r.l2_ratio if r.l2_ratio < rate else rate
+    cdef double left_ns = r.remaining_ns - <double>(now_ns - r.since_ns) * r.rate
+    cdef int at = nobody ^ ((nobody ^ place) & -<int>(rate != r.rate))
+    m.finish_ns[at] = min(now_ns + wait_ns(left_ns, rate), NEVER_NS)
+    m.running[at].remaining_ns, m.running[at].rate, m.running[at].since_ns = left_ns, rate, now_ns
 
 
-cdef inline double part(double served, double demand) noexcept nogil:
-    # The same as their ratio, without a division for who gets all.
-    return 1.0 if served == demand else served / demand
+cdef inline double equal_part(double left, int n) noexcept nogil:
+    # left / n. By a multiplication where that is exact: a division takes four times as long, and the next part waits for this one.
+    if n == 1:
+        return left
+    if n == 2:
+        return left * 0.5
+    if n == 4:
+        return left * 0.25
+    return left / n
 
 
 cdef void share_dram(Memory *m, int64_t now_ns) noexcept nogil:
@@ -122,21 +127,20 @@ cdef void share_dram(Memory *m, int64_t now_ns) noexcept nogil:
     if total <= bandwidth:
         for i in range(n):
             r = &running[by_ask[i]]
-            touch(m, r, by_ask[i], part(r.ask_bytes_per_ns, r.demand_bytes_per_ns), now_ns)
+            touch(m, by_ask[i], r.ask_bytes_per_ns / r.demand_bytes_per_ns, now_ns)
     elif t.is_fair:
         left = bandwidth
         for i in range(n):
             r = &running[by_ask[i]]
-            served = left / (n - i)
-            if r.ask_bytes_per_ns < served:
-                served = r.ask_bytes_per_ns
+            served = equal_part(left, n - i)
+            served = r.ask_bytes_per_ns if r.ask_bytes_per_ns < served else served
             left -= served
-            touch(m, r, by_ask[i], part(served, r.demand_bytes_per_ns), now_ns)
+            touch(m, by_ask[i], served / r.demand_bytes_per_ns, now_ns)
     else:
         factor = bandwidth / total
         for i in range(n):
             r = &running[by_ask[i]]
-            touch(m, r, by_ask[i], r.ask_bytes_per_ns * factor / r.demand_bytes_per_ns, now_ns)
+            touch(m, by_ask[i], r.ask_bytes_per_ns * factor / r.demand_bytes_per_ns, now_ns)
 
 
 cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil:
@@ -149,7 +153,7 @@ cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil:
         # The others are held back by the L2 at most.
         for place in range(m.t.n_places):
             if m.running[place].job >= 0 and m.running[place].demand_bytes_per_ns <= 0.0:
-                touch(m, &m.running[place], place, 1.0, now_ns)
+                touch(m, place, 1.0, now_ns)
 
 
 cdef int list_running(const Memory *m, int *places) noexcept nogil:
