@@ -3,7 +3,7 @@
 Kim et al., "DREAM: A Dynamic Scheduler for Dynamic Real-time Multi-model ML Workloads", ASPLOS 2023.
 """
 
-from libc.math cimport INFINITY, NAN, fabs
+from libc.math cimport INFINITY, NAN, fabs, isnan
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, realloc
 
@@ -22,7 +22,7 @@ cdef enum:
     TOGO_NS = 0
     PER_STARVED_NS = 1  # 1 / what waiting is held against
     ON_ACCELERATOR = 2
-    LATENCY = 0  # LatPref; 0: cannot run there
+    LATENCY = 0  # LatPref; NaN: cannot run there
     ENERGY = 1  # EnergyPref without CostSwitch; 0 without energy
     PER_BYTE = 2  # CostSwitch of a moved byte; 0 where switches are free
     FETCH_BYTES = 3  # activations that are not there
@@ -48,10 +48,16 @@ cdef enum:
     R_LAST_END_NS = 1
     R_TOGO_NS = 2
     R_PER_STARVED_NS = 3
-    R_SCORE = 4  # the score on the accelerator that is being looked at,
-    R_ON_ACCELERATOR = 5  # and four for each accelerator, as above, kept as well; the bytes are 0 of a job's first layer.
+    R_ON_ACCELERATOR = 4  # and four for each accelerator, as above; the bytes are 0 of a job's first layer.
+    # Rows are scored so many at a time, and filled up to a multiple of the other number by rows of no job, whose scores are NaN.
+    BLOCK = 128
+    UNIT = 4
 
 cdef double EXACT = 9007199254740992.0  # 2^53: below, times are exact in double
+
+cdef int64_t ONE_FOUND = <int64_t>1 << 32
+
+cdef double NO_SLACK_NS = 1e-300  # what remains is above every cap when it is divided by this
 
 cdef struct Best:
     # The largest (row, accelerator) so far; row < 0: none.
@@ -186,7 +192,7 @@ cdef class MapScore(NativeMapper):
                     a = (word << 6) + lowest_bit(bits)
                     bits &= bits - 1
                     there = layer + ON_ACCELERATOR + a * N_ON_ACCELERATOR
-                    if there[LATENCY] == 0.0:
+                    if isnan(there[LATENCY]):
                         out[row * n + a] = -INFINITY
                         continue
                     energy = there[ENERGY]
@@ -199,7 +205,8 @@ cdef class MapScore(NativeMapper):
 
     cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:
         cdef int n_left = s.n_idle
-        cdef int a
+        cdef int i, word, a
+        cdef uint64_t bits
         cdef Best best
         cdef double *per_starved_ns
         self.keep_up(s)
@@ -209,15 +216,23 @@ cdef class MapScore(NativeMapper):
                     f"{self!r}: the weights are {self.weights[0]} and {self.weights[1]}; they must be numbers up to {LARGEST_WEIGHT:g}"
                 )
         if s.t.has_switch:
-            for a in range(s.t.n_accelerators):
-                if s.n_free[a] > 0:
-                    self.look_at(s, &s.jobs[s.ready[0]], a)
+            for word in range(s.n_idle_words):
+                bits = s.idle[word]
+                while bits:
+                    self.look_at(s, &s.jobs[s.ready[0]], (word << 6) + lowest_bit(bits))
+                    bits &= bits - 1
         per_starved_ns = self.ready + R_PER_STARVED_NS * <int64_t>self.capacity
+        for i in range(s.n_ready, whole_units(s.n_ready)):
+            per_starved_ns[i] = NAN
         while n_left > 0:
             best.row, best.score = -1, -INFINITY
-            for a in range(s.t.n_accelerators):
-                if s.n_free[a] > 0 and not is_promised(dispatches, a):
-                    self.best_on(s, a, &best)
+            for word in range(s.n_idle_words):
+                bits = s.idle[word]
+                while bits:
+                    a = (word << 6) + lowest_bit(bits)
+                    bits &= bits - 1
+                    if not is_promised(dispatches, a):
+                        self.best_on(s, a, &best)
             if best.row < 0:
                 break
             add_dispatch(dispatches, s.ready[best.row], best.accelerator, 1, 1)
@@ -241,13 +256,13 @@ cdef class MapScore(NativeMapper):
 
     cdef int reserve(self, const State *s) except -1 nogil:
         # What was kept is taken anew.
-        cdef size_t n = s.n_slots
+        cdef size_t n = whole_units(s.n_slots)
         cdef void *ready = realloc(self.ready, n * (R_ON_ACCELERATOR + N_ON_ACCELERATOR * s.t.n_accelerators) * sizeof(double))
         if ready == NULL:
             with gil:
                 raise MemoryError(f"no memory for the scores of {n} jobs")
         self.ready = <double *>ready
-        self.capacity = s.n_slots
+        self.capacity = <int>n
         return 0
 
     cdef void take_row(self, const State *s, int row) noexcept nogil:
@@ -263,75 +278,89 @@ cdef class MapScore(NativeMapper):
         ready += R_ON_ACCELERATOR * step
         layer += ON_ACCELERATOR
         for _a in range(s.t.n_accelerators):
-            ready[LATENCY * step], ready[ENERGY * step], ready[PER_BYTE * step] = layer[LATENCY], layer[ENERGY], layer[PER_BYTE]
-            ready[FETCH_BYTES * step] = has_begun * layer[FETCH_BYTES]
+            ready[LATENCY * step], ready[ENERGY * step] = layer[LATENCY], layer[ENERGY]
+            if s.t.has_switch:
+                ready[PER_BYTE * step], ready[FETCH_BYTES * step] = layer[PER_BYTE], has_begun * layer[FETCH_BYTES]
             ready += N_ON_ACCELERATOR * step
             layer += N_ON_ACCELERATOR
 
     cdef double score_of(self, const State *s, int row, int accelerator, bint is_last) noexcept nogil:
-        # Of one ready job on an accelerator, where it switches nothing if it was the last one there.
+        # Of one ready job on an accelerator, where it switches nothing if it was the last one there; NaN when it cannot run there.
         cdef int64_t step = self.capacity
         cdef const double *ready = self.ready + row
         cdef const double *there = ready + (R_ON_ACCELERATOR + N_ON_ACCELERATOR * accelerator) * step
         cdef double now_ns = <double>s.now_ns
-        cdef double moved_bytes = 0.0 if is_last else self.flush_bytes[accelerator] + there[FETCH_BYTES * step]
-        cdef double energy = there[ENERGY * step] - moved_bytes * there[PER_BYTE * step]
+        cdef double energy = there[ENERGY * step]
         cdef double starved = self.weights[0] * ((now_ns - ready[R_LAST_END_NS * step]) * ready[R_PER_STARVED_NS * step])
         cdef double urgency = self.urgency_of(ready[R_TOGO_NS * step], ready[R_DEADLINE_NS * step] - now_ns)
-        if there[LATENCY * step] == 0.0:
-            return -INFINITY
+        if s.t.has_switch and not is_last:
+            energy -= (self.flush_bytes[accelerator] + there[FETCH_BYTES * step]) * there[PER_BYTE * step]
         return urgency * there[LATENCY * step] + starved + self.weights[1] * energy
 
-    cdef void score_all(self, const State *s, int accelerator) noexcept nogil:
-        # Of all ready jobs on an accelerator where another was the last; `score_of` without a branch, so for several at once.
+    cdef void score_rows(self, const State *s, int accelerator, int first, int n, double *scores) noexcept nogil:
+        # Of n rows on an accelerator where another job was the last; `score_of` without a branch, so for several at once.
         cdef int64_t step = self.capacity
-        cdef double *scores = self.ready + R_SCORE * step
-        cdef const double *deadline_ns = self.ready + R_DEADLINE_NS * step
-        cdef const double *last_end_ns = self.ready + R_LAST_END_NS * step
-        cdef const double *togo_ns = self.ready + R_TOGO_NS * step
-        cdef const double *per_starved_ns = self.ready + R_PER_STARVED_NS * step
-        cdef const double *latency = self.ready + (R_ON_ACCELERATOR + N_ON_ACCELERATOR * accelerator) * step
+        cdef const double *ready = self.ready + first
+        cdef const double *deadline_ns = ready + R_DEADLINE_NS * step
+        cdef const double *last_end_ns = ready + R_LAST_END_NS * step
+        cdef const double *togo_ns = ready + R_TOGO_NS * step
+        cdef const double *per_starved_ns = ready + R_PER_STARVED_NS * step
+        cdef const double *latency = ready + (R_ON_ACCELERATOR + N_ON_ACCELERATOR * accelerator) * step
         cdef const double *energy = latency + ENERGY * step
         cdef const double *per_byte = latency + PER_BYTE * step
         cdef const double *fetch_bytes = latency + FETCH_BYTES * step
+        cdef double energies[BLOCK]
         cdef double alpha = self.weights[0]
         cdef double beta = self.weights[1]
         cdef double cap = self.urgency_cap
         cdef double flush_bytes = self.flush_bytes[accelerator]
         cdef double now_ns = <double>s.now_ns
-        cdef int row
-        cdef double slack_ns, urgency, score
-        for row in range(s.n_ready):
-            slack_ns = deadline_ns[row] - now_ns
-            urgency = togo_ns[row] / slack_ns
+        cdef int i
+        cdef double slack_ns, urgency
+        if s.t.has_switch:
+            for i in range(n):
+                energies[i] = energy[i] - (flush_bytes + fetch_bytes[i]) * per_byte[i]
+            energy = energies
+        for i in range(n):
+            slack_ns = deadline_ns[i] - now_ns
+            urgency = togo_ns[i] / (slack_ns if slack_ns > 0.0 else NO_SLACK_NS)
             urgency = cap if cap < urgency else urgency
-            urgency = urgency if slack_ns > 0.0 else cap
-            score = (
-                urgency * latency[row]
-                + alpha * ((now_ns - last_end_ns[row]) * per_starved_ns[row])
-                + beta * (energy[row] - (flush_bytes + fetch_bytes[row]) * per_byte[row])
-            )
-            scores[row] = score if latency[row] != 0.0 else -INFINITY
+            scores[i] = urgency * latency[i] + alpha * ((now_ns - last_end_ns[i]) * per_starved_ns[i]) + beta * energy[i]
 
     cdef void best_on(self, const State *s, int accelerator, Best *best) noexcept nogil:
-        cdef double *scores = self.ready + R_SCORE * <int64_t>self.capacity
-        cdef double best_score = best.score
-        cdef int row
-        if self.late == LATE_CAP:
-            self.score_all(s, accelerator)
-        else:
-            for row in range(s.n_ready):
-                scores[row] = self.score_of(s, row, accelerator, False)
-        if self.last[accelerator] >= 0:
-            row = s.jobs[self.last[accelerator]].ready_row
-            if row >= 0:
-                scores[row] = self.score_of(s, row, accelerator, True)
-        for row in range(s.n_ready):
-            if scores[row] >= best_score and (
-                scores[row] > best_score or (best.row >= 0 and self.goes_before(s, row, accelerator, best))
-            ):
-                best.row, best.accelerator, best_score = row, accelerator, scores[row]
-        best.score = best_score
+        cdef double scores[BLOCK]
+        cdef int last = s.jobs[self.last[accelerator]].ready_row if self.last[accelerator] >= 0 else -1
+        cdef int n_rows = whole_units(s.n_ready)
+        cdef int block, first, n, i
+        cdef double largest
+        for block in range((n_rows + BLOCK - 1) // BLOCK):
+            first = block * BLOCK
+            n = min(BLOCK, n_rows - first)
+            if self.late == LATE_CAP:
+                self.score_rows(s, accelerator, first, n, scores)
+            else:
+                for i in range(n):
+                    scores[i] = self.score_of(s, first + i, accelerator, False)
+            if first <= last < first + n:
+                scores[last - first] = self.score_of(s, last, accelerator, True)
+            largest = largest_of(scores, n)
+            if largest >= best.score and largest > -INFINITY:
+                self.take_best(s, accelerator, first, n, scores, largest, best)
+
+    cdef void take_best(
+        self, const State *s, int accelerator, int first, int n, const double *scores, double largest, Best *best
+    ) noexcept nogil:
+        # The first by `goes_before` of those rows that have the largest score, which is no less than that of the best so far.
+        cdef int i
+        cdef int64_t found = 0  # in its upper half how many; if it is one, in the lower half which
+        for i in range(n):
+            found += (ONE_FOUND + i) & -<int64_t>(scores[i] >= largest)
+        if found < 2 * ONE_FOUND and largest > best.score:
+            best.row, best.accelerator, best.score = first + <int>(found - ONE_FOUND), accelerator, largest
+            return
+        for i in range(n):
+            if scores[i] == largest and (largest > best.score or self.goes_before(s, first + i, accelerator, best)):
+                best.row, best.accelerator, best.score = first + i, accelerator, largest
 
     cdef bint goes_before(self, const State *s, int row, int accelerator, const Best *best) noexcept nogil:
         # At equal scores: as by scores that the engine compares.
@@ -339,6 +368,23 @@ cdef class MapScore(NativeMapper):
         if row != best.row:
             return is_earlier(job, &s.jobs[s.ready[best.row]])
         return latency_ns(s, job.layer, accelerator, 1) < latency_ns(s, job.layer, best.accelerator, 1)
+
+
+cdef inline int whole_units(int n) noexcept nogil:
+    return (n + UNIT - 1) & -UNIT
+
+
+cdef inline double largest_of(const double *scores, int n) noexcept nogil:
+    # Of n that are a multiple of UNIT, those aside that are NaN; -inf for none.
+    cdef double largest = -INFINITY
+    cdef double second = -INFINITY
+    cdef int i
+    for i in range(0, n, 4):
+        largest = scores[i] if scores[i] > largest else largest
+        second = scores[i + 1] if scores[i + 1] > second else second
+        largest = scores[i + 2] if scores[i + 2] > largest else largest
+        second = scores[i + 3] if scores[i + 3] > second else second
+    return largest if largest > second else second
 
 
 cdef inline bint is_promised(const DispatchList *dispatches, int accelerator) noexcept nogil:
@@ -380,6 +426,7 @@ def terms_of(problem, preference, starvation):
         for columns, on in (([LATENCY], LATENCY), ([PER_BYTE, ENERGY], ENERGY)):
             largest = there[..., on].max(axis=1)[:, np.newaxis, np.newaxis]
             there[..., columns] /= np.where(largest > 0.0, largest, 1.0)
+    there[~is_able, LATENCY] = np.nan
     return terms
 
 
