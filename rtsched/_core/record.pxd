@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from rtsched._core.roles cimport WindowSums
 from rtsched._core.state cimport State
-from rtsched._core.types cimport Job, JobRecord, LayerRecord, Running, lowest_bit
+from rtsched._core.types cimport Job, LayerRecord, Running, lowest_bit
 
 
 cdef enum:
@@ -13,7 +13,8 @@ cdef enum:
 
 
 cdef struct Record:
-    JobRecord **blocks  # by uid, in blocks that never move and can be given back one by one
+    char **blocks  # JobRecords by uid, in blocks that never move and can be given back one by one
+    int row_bytes  # of a JobRecord, and of what is beyond 48 bits in its times where some may have more
     int n_blocks
     int64_t n_jobs
     LayerRecord *layers

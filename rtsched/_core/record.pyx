@@ -1,18 +1,44 @@
 """Growing arrays of records, and the sums of a run and of a tuning window."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from rtsched._core.types cimport N_ENERGY, STATUS_MET, JobRecord, JobRow, LayerRecord, LayerRow
+from rtsched._core.types cimport (
+    AT_DEADLINE,
+    AT_FINISH,
+    AT_RELEASE,
+    AT_START,
+    N_ENERGY,
+    N_TIMES,
+    STATUS_MET,
+    JobRecord,
+    JobRow,
+    LayerRecord,
+    LayerRow,
+)
 
 import numpy as np
+
+
+cdef enum:
+    TIME_BITS = 48
+
+
+cdef int64_t latest_ns(const State *s) noexcept nogil:
+    # No time in a record is later. Both terms are below 2^62.
+    cdef int64_t deadline_ns = 0
+    cdef int task
+    for task in range(s.t.n_tasks):
+        deadline_ns = max(deadline_ns, s.t.task_deadline_ns[task])
+    return s.t.end_ns + deadline_ns
 
 
 cdef int init(Record *r, const State *s, bint keeps_layers) except -1 nogil:
     cdef int n = s.t.n_tasks
     memset(r, 0, sizeof(Record))
     r.keeps_layers = keeps_layers
+    r.row_bytes = sizeof(JobRecord) + (N_TIMES * sizeof(uint16_t) if latest_ns(s) >> (TIME_BITS - 1) else 0)
     r.task_energy_j = <double *>calloc(n * N_ENERGY, sizeof(double))
     r.busy_ns = <int64_t *>calloc(s.t.n_places, sizeof(int64_t))
     r.task_switches = <int64_t *>calloc(n, sizeof(int64_t))
@@ -72,19 +98,33 @@ cdef inline JobRecord *record_of(const Record *r, int64_t uid, int *block) noexc
     if block[0] == N_DOUBLING - 1:
         block[0] += <int>(place >> (FIRST_BLOCK_BITS + N_DOUBLING - 1))
         place &= block_size(N_DOUBLING) - 1
-    return &r.blocks[block[0]][place] if block[0] < r.n_blocks else NULL
+    return <JobRecord *>(r.blocks[block[0]] + place * r.row_bytes) if block[0] < r.n_blocks else NULL
+
+
+cdef inline void put_time(const Record *r, JobRecord *row, int which, int64_t time_ns) noexcept nogil:
+    cdef uint64_t bits = <uint64_t>time_ns
+    row.low[which], row.middle[which] = <uint32_t>bits, <uint16_t>(bits >> 32)
+    if r.row_bytes > <int>sizeof(JobRecord):
+        (<uint16_t *>(row + 1))[which] = <uint16_t>(bits >> TIME_BITS)
+
+
+cdef inline int64_t time_of(const Record *r, const JobRecord *row, int which) noexcept nogil:
+    cdef uint64_t bits = row.low[which] | <uint64_t>row.middle[which] << 32
+    if r.row_bytes > <int>sizeof(JobRecord):
+        return <int64_t>(bits | <uint64_t>(<const uint16_t *>(row + 1))[which] << TIME_BITS)
+    return <int64_t>(bits << (64 - TIME_BITS)) >> (64 - TIME_BITS)  # with its sign
 
 
 cdef int add_block(Record *r) except -1 nogil:
-    cdef void *blocks = realloc(r.blocks, (r.n_blocks + 1) * sizeof(JobRecord *))
-    cdef void *block = malloc(block_size(r.n_blocks) * sizeof(JobRecord))
+    cdef void *blocks = realloc(r.blocks, (r.n_blocks + 1) * sizeof(char *))
+    cdef void *block = malloc(block_size(r.n_blocks) * r.row_bytes)
     if blocks != NULL:
-        r.blocks = <JobRecord **>blocks
+        r.blocks = <char **>blocks
     if blocks == NULL or block == NULL:
         free(block)
         with gil:
             raise MemoryError(f"no memory for {block_size(r.n_blocks)} more jobs")
-    r.blocks[r.n_blocks] = <JobRecord *>block
+    r.blocks[r.n_blocks] = <char *>block
     r.n_blocks += 1
     return 0
 
@@ -96,7 +136,10 @@ cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) excep
         add_block(r)
         row = record_of(r, job.uid, &block)
     r.n_jobs += 1
-    row.release_ns, row.start_ns, row.finish_ns, row.deadline_ns = job.release_ns, job.start_ns, finish_ns, job.deadline_ns
+    put_time(r, row, AT_RELEASE, job.release_ns)
+    put_time(r, row, AT_START, job.start_ns)
+    put_time(r, row, AT_FINISH, finish_ns)
+    put_time(r, row, AT_DEADLINE, job.deadline_ns)
     row.isolated_ns, row.energy_j, row.worst_energy_j = job.isolated_ns, job.energy_j, job.worst_energy_j
     row.frame, row.task, row.preemptions, row.subnet = <int32_t>job.frame, job.task, job.preemptions, job.subnet
     row.priority, row.status = job.priority, status
@@ -176,8 +219,9 @@ cdef tuple take_jobs(Record *r, const State *s):
                 r.blocks[at] = NULL
                 at = block
             table[row[i]] = JobRow(
-                row[i], job.task, job.frame, s.t.task_model[job.task], job.subnet, job.priority, job.release_ns, job.start_ns,
-                job.finish_ns, job.deadline_ns, job.status, job.energy_j, job.preemptions, job.worst_energy_j, job.isolated_ns,
+                row[i], job.task, job.frame, s.t.task_model[job.task], job.subnet, job.priority,
+                time_of(r, job, AT_RELEASE), time_of(r, job, AT_START), time_of(r, job, AT_FINISH), time_of(r, job, AT_DEADLINE),
+                job.status, job.energy_j, job.preemptions, job.worst_energy_j, job.isolated_ns,
             )
     r.n_jobs = -1  # they are gone
     return answer, row_array

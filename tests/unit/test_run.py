@@ -499,3 +499,17 @@ def test_every_job_of_a_long_run_has_its_row():
     assert np.array_equal(jobs["task"], np.repeat([0, 1], len(frames)))
     assert np.array_equal(jobs["release_ns"], np.concatenate([10 * frames, 10 * frames + 4]))
     assert np.array_equal(jobs["finish_ns"], jobs["release_ns"] + 3)
+
+
+@pytest.mark.parametrize("hours", [30, 50])
+def test_times_of_long_runs_are_whole(hours):
+    """What a record keeps of a time is enough for 39 hours; longer runs keep more."""
+    hour_ns = 3600 * 10**9
+    tasks = [
+        once("a", "m", 2, deadline_ns=hour_ns, release_ns=(hours - 1) * hour_ns, period_ns=hour_ns),
+        once("b", "m", 2, deadline_ns=1, period_ns=hour_ns),
+    ]
+    problem = problem_of(tasks, {"m": [[hour_ns // 3]] * 2}, duration_s=3600 * hours)
+    outcome = run(problem, "edf")
+    assert_equal_runs(outcome, run_reference(problem, Policy(mapper=roles.EarliestDeadline()), 0))
+    assert outcome.jobs["finish_ns"].max() > (hours - 1) * hour_ns
