@@ -16,7 +16,9 @@ cdef struct Memory:
     Running *running  # [place], n_places of them, and one more that nobody reads
     int64_t *finish_ns  # [place], likewise; NEVER_NS where nothing runs, and where what runs is not served
     int *by_ask
+    double *asks  # in the order of by_ask: min(demand, cap)
     int *by_l2
+    double *l2_demands  # in the order of by_l2
     int n_running
     int n_asking
     int n_l2
@@ -33,61 +35,40 @@ cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil
 cdef int list_running(const Memory *m, int *places) noexcept nogil
 
 
-cdef inline int drop(int *places, int n, int place) noexcept nogil:
-    # Take a place that is there out of a list; return its new length. No branch depends on where it stands: that is never foreseen.
+# Lists of places in ascending order of (value, place), and their values.
+
+
+cdef inline int drop(double *values, int *places, int n, int place) noexcept nogil:
+    # Take out a place that is there; return how many are left. No branch depends on where it stands: that is never foreseen.
     cdef int i
     cdef int is_behind = 0
     for i in range(n - 1):
         is_behind |= places[i] == place
-        places[i] = places[i + is_behind]
+        places[i], values[i] = places[i + is_behind], values[i + is_behind]
     return n - 1
 
 
-cdef inline bint comes_before(double value, int place, double other_value, int other) noexcept nogil:
-    return (value < other_value) | ((value == other_value) & (place < other))
-
-
-cdef inline int insert_by_ask(const Running *running, int *places, int n, int place) noexcept nogil:
-    # No branch depends on where it goes.
-    cdef double ask = running[place].ask_bytes_per_ns
-    cdef int i, other
-    cdef int at = n
-    cdef bint is_behind
-    for i in range(n - 1, -1, -1):
-        other = places[i]
-        is_behind = comes_before(ask, place, running[other].ask_bytes_per_ns, other)
-        places[i + is_behind] = other
-        at -= is_behind
-    places[at] = place
-    return n + 1
-
-
-cdef inline int insert_by_l2(const Running *running, int *places, int n, int place) noexcept nogil:
-    cdef double demand = running[place].l2_demand_bytes_per_ns
-    cdef int i, other
-    cdef int at = n
-    cdef bint is_behind
-    for i in range(n - 1, -1, -1):
-        other = places[i]
-        is_behind = comes_before(demand, place, running[other].l2_demand_bytes_per_ns, other)
-        places[i + is_behind] = other
-        at -= is_behind
-    places[at] = place
+cdef inline int insert(double *values, int *places, int n, int place, double value) noexcept nogil:
+    # Return how many there are now.
+    cdef int i = n
+    while i > 0 and (values[i - 1] > value or (values[i - 1] == value and places[i - 1] > place)):
+        places[i], values[i] = places[i - 1], values[i - 1]
+        i -= 1
+    places[i], values[i] = place, value
     return n + 1
 
 
 cdef inline void enter(Memory *m, int place) noexcept nogil:
     # A layer whose record stands at `place` begins; rates are stale until the next rerate.
     cdef Running *r = &m.running[place]
-    r.ask_bytes_per_ns = r.demand_bytes_per_ns
     r.cap_bytes_per_ns = INFINITY
     r.rate = 0.0
     r.l2_ratio = 1.0
     m.n_running += 1
     if r.demand_bytes_per_ns > 0.0:
-        m.n_asking = insert_by_ask(m.running, m.by_ask, m.n_asking, place)
+        m.n_asking = insert(m.asks, m.by_ask, m.n_asking, place, r.demand_bytes_per_ns)
     if m.is_l2_limited and r.l2_demand_bytes_per_ns > 0.0:
-        m.n_l2 = insert_by_l2(m.running, m.by_l2, m.n_l2, place)
+        m.n_l2 = insert(m.l2_demands, m.by_l2, m.n_l2, place, r.l2_demand_bytes_per_ns)
 
 
 cdef inline void leave(Memory *m, int place) noexcept nogil:
@@ -96,9 +77,9 @@ cdef inline void leave(Memory *m, int place) noexcept nogil:
     m.running[place].job = NO_JOB
     m.finish_ns[place] = NEVER_NS
     if m.running[place].demand_bytes_per_ns > 0.0:
-        m.n_asking = drop(m.by_ask, m.n_asking, place)
+        m.n_asking = drop(m.asks, m.by_ask, m.n_asking, place)
     if m.is_l2_limited and m.running[place].l2_demand_bytes_per_ns > 0.0:
-        m.n_l2 = drop(m.by_l2, m.n_l2, place)
+        m.n_l2 = drop(m.l2_demands, m.by_l2, m.n_l2, place)
 
 
 cdef inline int first_to_finish(const Memory *m, bint *is_alone) noexcept nogil:

@@ -15,10 +15,11 @@ cdef int init(Memory *m, const Tables *t) except -1 nogil:
     m.running = <Running *>calloc(t.n_places + 1, sizeof(Running))
     m.finish_ns = <int64_t *>calloc(t.n_places + 1, sizeof(int64_t))
     m.by_ask = <int *>calloc(2 * t.n_places, sizeof(int))
-    if m.running == NULL or m.finish_ns == NULL or m.by_ask == NULL:
+    m.asks = <double *>calloc(2 * t.n_places, sizeof(double))
+    if m.running == NULL or m.finish_ns == NULL or m.by_ask == NULL or m.asks == NULL:
         with gil:
             raise MemoryError(f"no memory for {t.n_places} tiles")
-    m.by_l2 = m.by_ask + t.n_places
+    m.by_l2, m.l2_demands = m.by_ask + t.n_places, m.asks + t.n_places
     for place in range(t.n_places):
         m.running[place].job = NO_JOB
         m.finish_ns[place] = NEVER_NS
@@ -29,34 +30,32 @@ cdef void release(Memory *m) noexcept nogil:
     free(m.running)
     free(m.finish_ns)
     free(m.by_ask)
+    free(m.asks)
     m.running = NULL
     m.finish_ns = NULL
     m.by_ask = NULL
+    m.asks = NULL
 
 
 cdef void set_caps(Memory *m, const int *places, const double *caps_bytes_per_ns, int n) noexcept nogil:
-    cdef Running *r
+    cdef const Running *r
     cdef int i
     cdef double ask
-    cdef bint has_changed = False
     for i in range(n):
-        r = &m.running[places[i]]
-        r.cap_bytes_per_ns = caps_bytes_per_ns[i]
+        m.running[places[i]].cap_bytes_per_ns = caps_bytes_per_ns[i]
+    for i in range(m.n_asking):
+        r = &m.running[m.by_ask[i]]
         ask = r.demand_bytes_per_ns if r.demand_bytes_per_ns < r.cap_bytes_per_ns else r.cap_bytes_per_ns
-        has_changed |= ask != r.ask_bytes_per_ns
-        r.ask_bytes_per_ns = ask
-    if has_changed:  # in order again; they mostly are, or nearly so
-        for i in range(1, m.n_asking):
-            insert_by_ask(m.running, m.by_ask, i, m.by_ask[i])
+        insert(m.asks, m.by_ask, i, m.by_ask[i], ask)  # mostly it stays where it is
 
 
 cdef void share_l2(Memory *m) noexcept nogil:
-    cdef int i, place
+    cdef int i
     cdef int n = m.n_l2
     cdef double factor, left, served, demand
     cdef double total = 0.0
     for i in range(n):
-        total += m.running[m.by_l2[i]].l2_demand_bytes_per_ns
+        total += m.l2_demands[i]
     if total <= m.t.l2_bytes_per_ns:
         for i in range(n):
             m.running[m.by_l2[i]].l2_ratio = 1.0
@@ -64,16 +63,13 @@ cdef void share_l2(Memory *m) noexcept nogil:
     left = m.t.l2_bytes_per_ns
     factor = left / total
     for i in range(n):
-        place = m.by_l2[i]
-        demand = m.running[place].l2_demand_bytes_per_ns
+        demand = m.l2_demands[i]
         if m.t.is_fair:
-            served = left / (n - i)
-            if demand < served:
-                served = demand
+            served = min(demand, left / (n - i))
             left -= served
         else:
             served = demand * factor
-        m.running[place].l2_ratio = served / demand
+        m.running[m.by_l2[i]].l2_ratio = served / demand
 
 
 cdef inline int64_t wait_ns(double remaining_ns, double rate) noexcept nogil:
@@ -114,33 +110,30 @@ cdef inline double equal_part(double left, int n) noexcept nogil:
 
 cdef void share_dram(Memory *m, int64_t now_ns) noexcept nogil:
     cdef const Tables *t = m.t
-    cdef Running *running = m.running
+    cdef const Running *running = m.running
     cdef const int *by_ask = m.by_ask
-    cdef Running *r
+    cdef const double *asks = m.asks
     cdef int i
     cdef int n = m.n_asking
     cdef double bandwidth, factor, left, served
     cdef double total = 0.0
     bandwidth = t.peak_bytes_per_ns * t.efficiency[(n if n < t.n_efficiency else t.n_efficiency) - 1]
     for i in range(n):
-        total += running[by_ask[i]].ask_bytes_per_ns
+        total += asks[i]
     if total <= bandwidth:
         for i in range(n):
-            r = &running[by_ask[i]]
-            touch(m, by_ask[i], r.ask_bytes_per_ns / r.demand_bytes_per_ns, now_ns)
+            touch(m, by_ask[i], asks[i] / running[by_ask[i]].demand_bytes_per_ns, now_ns)
     elif t.is_fair:
         left = bandwidth
         for i in range(n):
-            r = &running[by_ask[i]]
             served = equal_part(left, n - i)
-            served = r.ask_bytes_per_ns if r.ask_bytes_per_ns < served else served
+            served = asks[i] if asks[i] < served else served
             left -= served
-            touch(m, by_ask[i], served / r.demand_bytes_per_ns, now_ns)
+            touch(m, by_ask[i], served / running[by_ask[i]].demand_bytes_per_ns, now_ns)
     else:
         factor = bandwidth / total
         for i in range(n):
-            r = &running[by_ask[i]]
-            touch(m, by_ask[i], r.ask_bytes_per_ns * factor / r.demand_bytes_per_ns, now_ns)
+            touch(m, by_ask[i], asks[i] * factor / running[by_ask[i]].demand_bytes_per_ns, now_ns)
 
 
 cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil:

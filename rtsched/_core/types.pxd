@@ -153,7 +153,6 @@ cdef struct Running:
     double rate  # of progress, 0 < rate <= 1; 0 before the first sharing
     double demand_bytes_per_ns
     double l2_demand_bytes_per_ns
-    double ask_bytes_per_ns  # min(demand, cap)
     double cap_bytes_per_ns
     double l2_ratio  # served L2 rate over L2 demand
     int64_t since_ns
