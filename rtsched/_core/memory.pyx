@@ -153,7 +153,6 @@ cdef int list_running(const Memory *m, int *places) noexcept nogil:
     cdef int place
     cdef int n = 0
     for place in range(m.t.n_places):
-        if m.running[place].job >= 0:
-            places[n] = place
-            n += 1
+        places[n] = place
+        n += m.running[place].job >= 0
     return n

@@ -3,6 +3,7 @@
 Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neural Networks", HPCA 2023, Algorithm 2 and section III.
 """
 
+from cython cimport final
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
@@ -100,6 +101,7 @@ cdef bint fill(Asking *asking, int n, double bandwidth) noexcept nogil:
     return False
 
 
+@final
 cdef class MocaRegulator(NativeRegulator):
     """Caps for all layers while their demands add up to more than the DRAM delivers; else none.
 

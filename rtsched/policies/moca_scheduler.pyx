@@ -3,6 +3,7 @@
 Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neural Networks", HPCA 2023, Algorithm 3.
 """
 
+from cython cimport final
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, realloc
 
@@ -28,6 +29,7 @@ cdef enum:
     HEAVY = 1  # memory-intensive
 
 
+@final
 cdef class MocaScheduler(StaticPartition):
     """Groups of tiles as in the static partition, filled in the order of a queue, with a look at the memory.
 
@@ -104,9 +106,18 @@ cdef class MocaScheduler(StaticPartition):
         self.set_apart(s)
         self.look(s)
         if self.n_left > 0:
-            self.line_up(s)
-            self.go_on(s, dispatches, &self.ahead)
-            self.go_on(s, dispatches, &self.begun)
+            self.sweep(s)
+            if self.n_apart == 1 and self.patience == 0.0:  # mostly: the one whose layer has just ended
+                self.go_on(s, dispatches, self.apart[0])
+                if dispatches.n > 0:
+                    self.uid_apart[self.apart[0]] = -1
+                    self.n_apart = 0
+            elif self.n_apart > 0:
+                self.line_up(s)
+                while self.ahead.n > 0 and self.n_left > 0:
+                    self.go_on(s, dispatches, heap.pop(&self.ahead).handle)
+                while self.begun.n > 0 and self.n_left > 0:
+                    self.go_on(s, dispatches, heap.pop(&self.begun).handle)
             self.fill(s, dispatches, 1)
             if self.is_taking:
                 self.take_idle(s, dispatches)
@@ -150,23 +161,31 @@ cdef class MocaScheduler(StaticPartition):
             self.n_apart += 1
         self.uid_apart[slot] = job.uid
 
-    cdef int line_up(self, const State *s) except -1 nogil:
+    cdef void sweep(self, const State *s) noexcept nogil:
+        # Forget those that are ready no more, or that wait in the queue.
         cdef const Job *job
         cdef int i, slot
-        cdef bint is_queued
         cdef int n = self.n_apart
-        self.ahead.n = self.begun.n = self.n_apart = 0
+        self.n_apart = 0
         for i in range(n):
             slot = self.apart[i]
             job = &s.jobs[slot]
-            is_queued = self.is_queued(s, job)
-            if job.ready_row < 0 or job.uid != self.uid_apart[slot] or (is_queued and self.patience == 0.0):
+            # A late job waits in the queue, but its patience may end.
+            if job.ready_row < 0 or job.uid != self.uid_apart[slot] or (self.patience == 0.0 and self.is_queued(s, job)):
                 self.uid_apart[slot] = -1
+            else:
+                self.apart[self.n_apart] = slot
+                self.n_apart += 1
+
+    cdef int line_up(self, const State *s) except -1 nogil:
+        cdef const Job *job
+        cdef int i, slot
+        self.ahead.n = self.begun.n = 0
+        for i in range(self.n_apart):
+            slot = self.apart[i]
+            job = &s.jobs[slot]
+            if self.is_queued(s, job):
                 continue
-            self.apart[self.n_apart] = slot
-            self.n_apart += 1
-            if is_queued:
-                continue  # late, but its patience may end
             if job.start_ns < 0:
                 heap.push(&self.ahead, Entry(1, self.rank(s, job), job.frame, job.task, slot))
             else:
@@ -176,13 +195,10 @@ cdef class MocaScheduler(StaticPartition):
                 )
         return 0
 
-    cdef int go_on(self, const State *s, DispatchList *dispatches, Heap *jobs) except -1 nogil:
-        cdef int slot, a
-        while jobs.n > 0 and self.n_left > 0:
-            slot = heap.pop(jobs).handle
-            a = s.jobs[slot].accelerator if s.jobs[slot].start_ns >= 0 else self.fastest(s.jobs[slot].task, s.t.n_accelerators)
-            if a >= 0 and self.n_free[a] > 0:
-                self.give(s, dispatches, slot, a, 1)
+    cdef int go_on(self, const State *s, DispatchList *dispatches, int slot) except -1 nogil:
+        cdef int a = s.jobs[slot].accelerator if s.jobs[slot].start_ns >= 0 else self.fastest(s.jobs[slot].task, s.t.n_accelerators)
+        if a >= 0 and self.n_free[a] > 0:
+            self.give(s, dispatches, slot, a, 1)
         return 0
 
     cdef void take_idle(self, const State *s, DispatchList *dispatches) noexcept nogil:

@@ -25,19 +25,20 @@ cdef class StaticPartition(NativeMapper):
     cdef readonly double patience
     cdef bint is_late_last
     cdef Heap waiting[2 * N_KINDS]  # the waiting jobs of each kind by their place in the queue, then those that come last; scratch
-    cdef int64_t[::1] size  # [accelerator]: tiles of a group
-    cdef int64_t[::1] n_groups  # [accelerator]
+    cdef int[::1] size  # [accelerator]: tiles of a group
+    cdef int[::1] n_groups  # [accelerator]
     cdef int64_t[:, ::1] time_ns  # [task, accelerator]: of the whole job; 0: cannot run there
     cdef double[::1] alone_ns  # [task]: the smallest of these
     cdef double[::1] first_ns  # [task]: of the first layer there
     cdef unsigned char[::1] kinds  # [task]: of its jobs; all 0, unless a subclass tells them apart
-    cdef int64_t[::1] n_free  # [accelerator]: free groups; scratch of `assign`, like the two below
-    cdef int64_t n_left  # their sum
-    cdef int n_running[N_KINDS]  # jobs on tiles
+    cdef int[::1] n_free  # [accelerator]: free groups; scratch of `assign`, like the two below
+    cdef int n_left  # their sum
+    cdef int n_running[N_KINDS]  # jobs on tiles; known while the queue is looked at
     # What a subclass sees of a problem, in the object of one run.
     cdef int prepare(self, object problem) except -1
-    # The parts of `assign`: count what is free and what runs; dispatch a job to a group; fill the groups that are left from the queue.
+    # The parts of `assign`: count what is free; dispatch a job to a group; fill the groups that are left from the queue.
     cdef void look(self, const State *s) noexcept nogil
+    cdef void count_kinds(self, const State *s, const DispatchList *dispatches) noexcept nogil
     cdef int give(self, const State *s, DispatchList *dispatches, int slot, int accelerator, int n_layers) except -1 nogil
     cdef int fill(self, const State *s, DispatchList *dispatches, int n_layers) except -1 nogil
     # Whether a ready job is in the queue, and from which of two that wait the next job comes.

@@ -126,8 +126,8 @@ cdef class StaticPartition(NativeMapper):
         n_groups = np.minimum(tiles, self.groups)
         size = tiles // n_groups
         times_ns = times_on_groups(problem, size)
-        self.n_groups, self.size, self.time_ns = n_groups, size, times_ns
-        self.n_free = np.zeros(problem.n_accelerators, dtype=np.int64)
+        self.n_groups, self.size, self.time_ns = n_groups.astype(np.intc), size.astype(np.intc), times_ns
+        self.n_free = np.zeros(problem.n_accelerators, dtype=np.intc)
         self.kinds = np.zeros(problem.n_tasks, dtype=np.uint8)
         where = fastest_group(times_ns)
         first = problem.block_first_layer[problem.subnet_first_block[problem.model_first_subnet[problem.task_model]]]
@@ -140,28 +140,35 @@ cdef class StaticPartition(NativeMapper):
         return self.fill(s, dispatches, s.t.n_layers)
 
     cdef void look(self, const State *s) noexcept nogil:
-        # Some job is ready, so there are slots; whether a layer runs at a place makes no branch, since none would be foreseen.
+        # Whether a layer runs at a place makes no branch, since that is never foreseen.
         cdef const Running *r
-        cdef int place, a, kind, is_running
-        for kind in range(N_KINDS):
-            self.n_running[kind] = 0
+        cdef int place, a
         for a in range(s.t.n_accelerators):
             self.n_free[a] = self.n_groups[a]
         for place in range(s.t.n_places):
             r = &s.memory.running[place]
-            is_running = r.job >= 0
-            self.n_free[r.accelerator] -= is_running
-            self.n_running[self.kinds[s.jobs[r.job & -is_running].task]] += is_running
+            self.n_free[r.accelerator] -= r.job >= 0
         self.n_left = 0
         for a in range(s.t.n_accelerators):
             self.n_free[a] = min(self.n_free[a], s.n_free[a] // self.size[a])
             self.n_left += self.n_free[a]
 
+    cdef void count_kinds(self, const State *s, const DispatchList *dispatches) noexcept nogil:
+        # Of jobs that run, or are to.
+        cdef int place, i, slot
+        for i in range(N_KINDS):
+            self.n_running[i] = 0
+        for place in range(s.t.n_places):
+            slot = s.memory.running[place].job
+            if slot >= 0:
+                self.n_running[self.kinds[s.jobs[slot].task]] += 1
+        for i in range(dispatches.n):
+            self.n_running[self.kinds[s.jobs[dispatches.items[i].slot].task]] += 1
+
     cdef int give(self, const State *s, DispatchList *dispatches, int slot, int accelerator, int n_layers) except -1 nogil:
-        add_dispatch(dispatches, slot, accelerator, <int>self.size[accelerator], n_layers)
+        add_dispatch(dispatches, slot, accelerator, self.size[accelerator], n_layers)
         self.n_free[accelerator] -= 1
         self.n_left -= 1
-        self.n_running[self.kinds[s.jobs[slot].task]] += 1
         return 0
 
     cdef int fill(self, const State *s, DispatchList *dispatches, int n_layers) except -1 nogil:
@@ -169,6 +176,7 @@ cdef class StaticPartition(NativeMapper):
         cdef int row, slot, a, kind, first
         if self.n_left == 0:
             return 0
+        self.count_kinds(s, dispatches)
         for kind in range(2 * N_KINDS):
             self.waiting[kind].n = 0
         for row in range(s.n_ready):
@@ -188,6 +196,7 @@ cdef class StaticPartition(NativeMapper):
             a = self.fastest(s.jobs[slot].task, s.t.n_accelerators)
             if a >= 0:
                 self.give(s, dispatches, slot, a, n_layers)
+                self.n_running[self.kinds[s.jobs[slot].task]] += 1
         return 0
 
     cdef bint is_lost(self, const State *s, const Job *job) noexcept nogil:
