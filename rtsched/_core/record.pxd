@@ -37,7 +37,7 @@ cdef void release(Record *r) noexcept nogil
 cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) except -1 nogil
 # Hand over the ended jobs by (task, frame): their bytes, to be seen as rtsched.outcome.JOB_DTYPE, and which row each uid has. Once.
 cdef tuple take_jobs(Record *r, const State *s)
-cdef int add_layer(Record *r, const Job *job, const Running *layer, int64_t finish_ns) except -1 nogil
+cdef int grow_layers(Record *r) except -1 nogil
 cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil
 # Room for more items, of which there were capacity[0]; what `memory` points to moves.
 cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL nogil
@@ -47,6 +47,17 @@ cdef object copied(const void *data, int64_t n_bytes)
 cdef object layers_by_job(const Record *r, const int64_t[::1] row)
 # Everything but these, as arrays and numbers by name.
 cdef dict results(const Record *r, const State *s)
+
+
+cdef inline int add_layer(Record *r, const Job *job, const Running *layer, int64_t finish_ns) except -1 nogil:
+    cdef LayerRecord *row
+    if r.n_layer_records == r.layer_capacity:
+        grow_layers(r)
+    row = &r.layers[r.n_layer_records]
+    r.n_layer_records += 1
+    row.start_ns, row.finish_ns, row.tiles, row.switch_bytes = layer.start_ns, finish_ns, layer.tiles, layer.switch_bytes
+    row.uid, row.layer, row.accelerator = job.uid, layer.layer, layer.accelerator
+    return 0
 
 
 cdef inline void add_busy(Record *r, const State *s, const Running *layer, int64_t until_ns) noexcept nogil:

@@ -21,6 +21,24 @@ from rtsched._core.types cimport (
 import numpy as np
 
 
+cdef extern from *:
+    """
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #include <unistd.h>
+    #endif
+    /* Where the system gives large pages to those who ask: the first touch of a small one takes as long as some thirty layers. */
+    static void rtsched_ask_for_large_pages(void *memory, size_t n_bytes) {
+    #if defined(__linux__) && defined(MADV_HUGEPAGE)
+        const size_t least = (size_t)1 << 22, page = (size_t)sysconf(_SC_PAGESIZE), past = (size_t)memory % page;
+        if (n_bytes >= least) (void)madvise((char *)memory + (past ? page - past : 0), n_bytes - page, MADV_HUGEPAGE);
+    #else
+        (void)memory, (void)n_bytes;
+    #endif
+    }
+    """
+    void ask_for_large_pages "rtsched_ask_for_large_pages"(void *memory, size_t n_bytes) noexcept nogil
+
 cdef enum:
     TIME_BITS = 48
 
@@ -80,6 +98,7 @@ cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL
     if memory == NULL:
         with gil:
             raise MemoryError(f"no memory for {n} records")
+    ask_for_large_pages(memory, n * item_bytes)
     capacity[0] = n
     return memory
 
@@ -124,6 +143,7 @@ cdef int add_block(Record *r) except -1 nogil:
         free(block)
         with gil:
             raise MemoryError(f"no memory for {block_size(r.n_blocks)} more jobs")
+    ask_for_large_pages(block, block_size(r.n_blocks) * r.row_bytes)
     r.blocks[r.n_blocks] = <char *>block
     r.n_blocks += 1
     return 0
@@ -151,14 +171,8 @@ cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) excep
     return 0
 
 
-cdef int add_layer(Record *r, const Job *job, const Running *layer, int64_t finish_ns) except -1 nogil:
-    cdef LayerRecord *row
-    if r.n_layer_records == r.layer_capacity:
-        r.layers = <LayerRecord *>grown(r.layers, &r.layer_capacity, sizeof(LayerRecord))
-    row = &r.layers[r.n_layer_records]
-    r.n_layer_records += 1
-    row.start_ns, row.finish_ns, row.tiles, row.switch_bytes = layer.start_ns, finish_ns, layer.tiles, layer.switch_bytes
-    row.uid, row.layer, row.accelerator = job.uid, layer.layer, layer.accelerator
+cdef int grow_layers(Record *r) except -1 nogil:
+    r.layers = <LayerRecord *>grown(r.layers, &r.layer_capacity, sizeof(LayerRecord))
     return 0
 
 
