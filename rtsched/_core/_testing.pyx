@@ -53,6 +53,15 @@ cdef class RankedHandles:
     def remove(self, int handle):
         heap.remove(&self.h, handle)
 
+    def hold(self, int64_t n, int64_t longest):
+        """Pop the first and push it again with a key that is larger by 1 to `longest`, drawn, n times."""
+        cdef Entry entry
+        cdef int64_t i
+        for i in range(n):
+            entry = heap.pop(&self.h)
+            entry.key += 1 + <int64_t>(draws.mix(i) % <uint64_t>longest)
+            heap.push(&self.h, entry)
+
 
 cdef class SharedMemory:
     """The memory model over `n_places` tiles, apart from any run."""
@@ -73,6 +82,9 @@ cdef class SharedMemory:
         memory.release(&self.m)
 
     def enter(self, int place, int64_t t_ns, double demand, double l2_demand=0.0):
+        self.begin(place, t_ns, demand, l2_demand)
+
+    cdef void begin(self, int place, int64_t t_ns, double demand, double l2_demand) noexcept nogil:
         cdef Running *r = &self.m.running[place]
         r.t_ns, r.remaining_ns, r.since_ns, r.start_ns = t_ns, <double>t_ns, self.now_ns, self.now_ns
         r.demand_bytes_per_ns, r.l2_demand_bytes_per_ns, r.job = demand, l2_demand, 0
@@ -89,6 +101,21 @@ cdef class SharedMemory:
 
     def advance(self, int64_t now_ns):
         self.now_ns = now_ns
+
+    def exchange(self, int64_t n):
+        """Let the layer that finishes first end and another begin in its place, whose time and demand are drawn, n times."""
+        cdef bint is_alone
+        cdef int64_t i
+        cdef int place
+        cdef uint64_t drawn
+        memory.rerate(&self.m, self.now_ns)
+        for i in range(n):
+            place = memory.first_to_finish(&self.m, &is_alone)
+            self.now_ns = self.m.finish_ns[place]
+            memory.leave(&self.m, place)
+            drawn = draws.mix(i)
+            self.begin(place, 50_000 + <int64_t>(drawn % 450_000), <double>(drawn >> 32) * 2.0 ** -32 * self.t.peak_bytes_per_ns, 0.0)
+            memory.rerate(&self.m, self.now_ns)
 
     def first_to_finish(self):
         cdef bint is_alone
