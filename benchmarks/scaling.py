@@ -40,6 +40,11 @@ def timed(problem: rtsched.Problem, policy: object, **recorded: bool) -> float:
     return 1e9 * (time.process_time() - began) / outcome.n_layers
 
 
+def written(ns: float) -> str:
+    """Two digits at least."""
+    return f"{ns:,.0f}" if ns >= 10.0 else f"{ns:.1f}"
+
+
 def table(title: str, columns: list[str], rows: dict[str, list[Callable[[], float]]], repeats: int) -> None:
     """Measure in turns and print."""
     found = {name: [[] for _ in cells] for name, cells in rows.items()}
@@ -49,12 +54,18 @@ def table(title: str, columns: list[str], rows: dict[str, list[Callable[[], floa
                 found[name][place].append(measure())
     print(f"\n| {title} | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
     for name, cells in found.items():
-        print(f"| {name} | {' | '.join(f'{median(times):,.0f}' for times in cells)} |", flush=True)
+        print(f"| {name} | {' | '.join(f'{written(median(times))}' for times in cells)} |", flush=True)
 
 
 def cells(problem: rtsched.Problem, policies: tuple[object, ...] = POLICIES) -> list[Callable[[], float]]:
     """One measurement per policy."""
     return [lambda policy=policy: timed(problem, policy) for policy in policies]
+
+
+def per_ready_job(ready: int) -> Callable[[], float]:
+    """MapScore on a backlog, whose decisions look at every job of it."""
+    problem = overload_problem(ready, 0.3)
+    return lambda: timed(problem, "dream-mapscore") / ready
 
 
 def main() -> None:
@@ -65,11 +76,11 @@ def main() -> None:
     names = list(POLICIES)
     sizes = {n: speed_problem(jobs=max(1, LAYERS // (4 * n * 10)), layers=10, accelerators=n) for n in (1, 2, 4, 8, 16, 32, 64)}
     table("accelerators", names, {f"{n}": cells(problem) for n, problem in sizes.items()}, repeats)
-    queues = {ready: busy_problem(ready, max(500, ready // 10)) for ready in (1, 10, 100, 1000, 10_000)}
+    queues = {ready: busy_problem(ready, max(500, ready // 10)) for ready in (1, 10, 100, 1000, 9000)}
     table("ready jobs", names, {f"{ready:,}": cells(problem) for ready, problem in queues.items()}, repeats)
     backlogs = {ready: overload_problem(ready, seconds) for ready, seconds in ((1000, 8.0), (10_000, 8.0), (100_000, 40.0))}
-    rows = {f"{ready:,}": cells(problem, ("fcfs", "edf")) for ready, problem in backlogs.items()}
-    table("backlog of frames", ["fcfs", "edf"], rows, repeats)
+    rows = {f"{ready:,}": [*cells(problem, ("fcfs", "edf")), per_ready_job(ready)] for ready, problem in backlogs.items()}
+    table("backlog of frames", ["fcfs", "edf", "dream-mapscore, per ready job"], rows, repeats)
     depths = {n: speed_problem(jobs=max(1, LAYERS // (16 * n)), layers=n) for n in (1, 5, 50, 500)}
     table("layers per job", names, {f"{n}": cells(problem) for n, problem in depths.items()}, repeats)
     problem = speed_problem(jobs=LAYERS // (16 * 50))
