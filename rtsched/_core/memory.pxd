@@ -1,8 +1,7 @@
 """The shared memory: who gets how much bandwidth, and when each running layer is done at that rate.
 
 Layers in execution stand at the *place* of their lowest tile (accelerators' tiles numbered through). Two lists hold places:
-`by_ask`, those that ask for DRAM, ascending by (ask, place); `by_l2`, those that ask for L2 bandwidth, ascending by (L2
-demand, place).
+`asks`, those that ask for DRAM, and `l2_demands`, those that ask for L2 bandwidth, both ascending.
 """
 
 from libc.math cimport INFINITY
@@ -11,18 +10,22 @@ from libc.stdint cimport int64_t
 from rtsched._core.types cimport NEVER_NS, NO_JOB, Running, Tables
 
 
+cdef struct Claim:
+    # One place in a list that is ascending by (rate, place).
+    double bytes_per_ns
+    int place
+
+
 cdef struct Memory:
     const Tables *t
     Running *running  # [place], n_places of them, and one more that nobody reads
     int64_t *finish_ns  # [place], likewise; NEVER_NS where nothing runs, and where what runs is not served
-    int *by_ask
-    double *asks  # in the order of by_ask: min(demand, cap)
-    int *by_l2
-    double *l2_demands  # in the order of by_l2
+    Claim *asks  # min(demand, cap)
+    Claim *l2_demands
     int n_running
     int n_asking
     int n_l2
-    bint is_l2_limited  # else `by_l2` stays empty
+    bint is_l2_limited  # else `l2_demands` stays empty
 
 
 cdef int init(Memory *m, const Tables *t) except -1 nogil
@@ -35,26 +38,25 @@ cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil
 cdef int list_running(const Memory *m, int *places) noexcept nogil
 
 
-# Lists of places in ascending order of (value, place), and their values.
-
-
-cdef inline int drop(double *values, int *places, int n, int place) noexcept nogil:
+cdef inline int drop(Claim *claims, int n, int place) noexcept nogil:
     # Take out a place that is there; return how many are left. No branch depends on where it stands: that is never foreseen.
     cdef int i
     cdef int is_behind = 0
     for i in range(n - 1):
-        is_behind |= places[i] == place
-        places[i], values[i] = places[i + is_behind], values[i + is_behind]
+        is_behind |= claims[i].place == place
+        claims[i] = claims[i + is_behind]
     return n - 1
 
 
-cdef inline int insert(double *values, int *places, int n, int place, double value) noexcept nogil:
+cdef inline int insert(Claim *claims, int n, int place, double bytes_per_ns) noexcept nogil:
     # Return how many there are now.
     cdef int i = n
-    while i > 0 and (values[i - 1] > value or (values[i - 1] == value and places[i - 1] > place)):
-        places[i], values[i] = places[i - 1], values[i - 1]
+    while i > 0 and (
+        claims[i - 1].bytes_per_ns > bytes_per_ns or (claims[i - 1].bytes_per_ns == bytes_per_ns and claims[i - 1].place > place)
+    ):
+        claims[i] = claims[i - 1]
         i -= 1
-    places[i], values[i] = place, value
+    claims[i].bytes_per_ns, claims[i].place = bytes_per_ns, place
     return n + 1
 
 
@@ -66,9 +68,9 @@ cdef inline void enter(Memory *m, int place) noexcept nogil:
     r.l2_ratio = 1.0
     m.n_running += 1
     if r.demand_bytes_per_ns > 0.0:
-        m.n_asking = insert(m.asks, m.by_ask, m.n_asking, place, r.demand_bytes_per_ns)
+        m.n_asking = insert(m.asks, m.n_asking, place, r.demand_bytes_per_ns)
     if m.is_l2_limited and r.l2_demand_bytes_per_ns > 0.0:
-        m.n_l2 = insert(m.l2_demands, m.by_l2, m.n_l2, place, r.l2_demand_bytes_per_ns)
+        m.n_l2 = insert(m.l2_demands, m.n_l2, place, r.l2_demand_bytes_per_ns)
 
 
 cdef inline void leave(Memory *m, int place) noexcept nogil:
@@ -77,9 +79,9 @@ cdef inline void leave(Memory *m, int place) noexcept nogil:
     m.running[place].job = NO_JOB
     m.finish_ns[place] = NEVER_NS
     if m.running[place].demand_bytes_per_ns > 0.0:
-        m.n_asking = drop(m.asks, m.by_ask, m.n_asking, place)
+        m.n_asking = drop(m.asks, m.n_asking, place)
     if m.is_l2_limited and m.running[place].l2_demand_bytes_per_ns > 0.0:
-        m.n_l2 = drop(m.l2_demands, m.by_l2, m.n_l2, place)
+        m.n_l2 = drop(m.l2_demands, m.n_l2, place)
 
 
 cdef inline int first_to_finish(const Memory *m, bint *is_alone) noexcept nogil:

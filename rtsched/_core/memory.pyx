@@ -14,12 +14,11 @@ cdef int init(Memory *m, const Tables *t) except -1 nogil:
     m.n_running = m.n_asking = m.n_l2 = 0
     m.running = <Running *>calloc(t.n_places + 1, sizeof(Running))
     m.finish_ns = <int64_t *>calloc(t.n_places + 1, sizeof(int64_t))
-    m.by_ask = <int *>calloc(2 * t.n_places, sizeof(int))
-    m.asks = <double *>calloc(2 * t.n_places, sizeof(double))
-    if m.running == NULL or m.finish_ns == NULL or m.by_ask == NULL or m.asks == NULL:
+    m.asks = <Claim *>calloc(2 * t.n_places, sizeof(Claim))
+    if m.running == NULL or m.finish_ns == NULL or m.asks == NULL:
         with gil:
             raise MemoryError(f"no memory for {t.n_places} tiles")
-    m.by_l2, m.l2_demands = m.by_ask + t.n_places, m.asks + t.n_places
+    m.l2_demands = m.asks + t.n_places
     for place in range(t.n_places):
         m.running[place].job = NO_JOB
         m.finish_ns[place] = NEVER_NS
@@ -29,11 +28,9 @@ cdef int init(Memory *m, const Tables *t) except -1 nogil:
 cdef void release(Memory *m) noexcept nogil:
     free(m.running)
     free(m.finish_ns)
-    free(m.by_ask)
     free(m.asks)
     m.running = NULL
     m.finish_ns = NULL
-    m.by_ask = NULL
     m.asks = NULL
 
 
@@ -44,9 +41,9 @@ cdef void set_caps(Memory *m, const int *places, const double *caps_bytes_per_ns
     for i in range(n):
         m.running[places[i]].cap_bytes_per_ns = caps_bytes_per_ns[i]
     for i in range(m.n_asking):
-        r = &m.running[m.by_ask[i]]
+        r = &m.running[m.asks[i].place]
         ask = r.demand_bytes_per_ns if r.demand_bytes_per_ns < r.cap_bytes_per_ns else r.cap_bytes_per_ns
-        insert(m.asks, m.by_ask, i, m.by_ask[i], ask)  # mostly it stays where it is
+        insert(m.asks, i, m.asks[i].place, ask)  # mostly it stays where it is
 
 
 cdef void share_l2(Memory *m) noexcept nogil:
@@ -55,21 +52,21 @@ cdef void share_l2(Memory *m) noexcept nogil:
     cdef double factor, left, served, demand
     cdef double total = 0.0
     for i in range(n):
-        total += m.l2_demands[i]
+        total += m.l2_demands[i].bytes_per_ns
     if total <= m.t.l2_bytes_per_ns:
         for i in range(n):
-            m.running[m.by_l2[i]].l2_ratio = 1.0
+            m.running[m.l2_demands[i].place].l2_ratio = 1.0
         return
     left = m.t.l2_bytes_per_ns
     factor = left / total
     for i in range(n):
-        demand = m.l2_demands[i]
+        demand = m.l2_demands[i].bytes_per_ns
         if m.t.is_fair:
             served = min(demand, left / (n - i))
             left -= served
         else:
             served = demand * factor
-        m.running[m.by_l2[i]].l2_ratio = served / demand
+        m.running[m.l2_demands[i].place].l2_ratio = served / demand
 
 
 cdef inline int64_t wait_ns(double remaining_ns, double rate) noexcept nogil:
@@ -111,29 +108,32 @@ cdef inline double equal_part(double left, int n) noexcept nogil:
 cdef void share_dram(Memory *m, int64_t now_ns) noexcept nogil:
     cdef const Tables *t = m.t
     cdef const Running *running = m.running
-    cdef const int *by_ask = m.by_ask
-    cdef const double *asks = m.asks
+    cdef const Claim *asks = m.asks
+    cdef const Claim *one
     cdef int i
     cdef int n = m.n_asking
     cdef double bandwidth, factor, left, served
     cdef double total = 0.0
     bandwidth = t.peak_bytes_per_ns * t.efficiency[(n if n < t.n_efficiency else t.n_efficiency) - 1]
     for i in range(n):
-        total += asks[i]
+        total += asks[i].bytes_per_ns
     if total <= bandwidth:
         for i in range(n):
-            touch(m, by_ask[i], asks[i] / running[by_ask[i]].demand_bytes_per_ns, now_ns)
+            one = &asks[i]
+            touch(m, one.place, one.bytes_per_ns / running[one.place].demand_bytes_per_ns, now_ns)
     elif t.is_fair:
         left = bandwidth
         for i in range(n):
+            one = &asks[i]
             served = equal_part(left, n - i)
-            served = asks[i] if asks[i] < served else served
+            served = one.bytes_per_ns if one.bytes_per_ns < served else served
             left -= served
-            touch(m, by_ask[i], served / running[by_ask[i]].demand_bytes_per_ns, now_ns)
+            touch(m, one.place, served / running[one.place].demand_bytes_per_ns, now_ns)
     else:
         factor = bandwidth / total
         for i in range(n):
-            touch(m, by_ask[i], asks[i] * factor / running[by_ask[i]].demand_bytes_per_ns, now_ns)
+            one = &asks[i]
+            touch(m, one.place, one.bytes_per_ns * factor / running[one.place].demand_bytes_per_ns, now_ns)
 
 
 cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil:
