@@ -66,6 +66,17 @@ def test_what_is_kept_of_ready_jobs_survives_a_crowd(native, twin):
     assert_equal_runs(outcome, run_reference(crowd(), Policy(twin), 0))
 
 
+@pytest.mark.parametrize("settings", [{}, {"late_urgency": "infinite"}, {"alpha": 0.0, "urgency_cap": 0.0}], ids=str)
+@pytest.mark.parametrize("n", [128, 129, 260])
+def test_the_best_of_many_ready_jobs_is_the_best_of_all(n, settings):
+    """Scores are looked at block by block; some are equal to others, or all, in their block and beyond."""
+    tasks = [once(f"t{i}", f"m{i % 7}", 2, deadline_ns=10**5 + i // 60, period_ns=10**6, release_ns=i // 90) for i in range(n)]
+    times_ns = {f"m{i}": [[400 + 10 * (i // 3), 300], [200, None if i == 5 else 250]] for i in range(7)}
+    problem = problem_of(tasks, times_ns, duration_s=3e-6, drain_s=0.0, dram_bytes=50)
+    outcome = run(problem, MapScore(**settings), layers=True)
+    assert_equal_runs(outcome, run_reference(problem, Policy(twins.MapScore(**settings)), 0))
+
+
 class Heavy(Tuner):
     """Sets weights under which scores would overflow."""
 
