@@ -54,7 +54,7 @@ def table(title: str, columns: list[str], rows: dict[str, list[Callable[[], floa
                 found[name][place].append(measure())
     print(f"\n| {title} | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
     for name, cells in found.items():
-        print(f"| {name} | {' | '.join(f'{written(median(times))}' for times in cells)} |", flush=True)
+        print(f"| {name} | {' | '.join(written(median(times)) for times in cells)} |", flush=True)
 
 
 def cells(problem: rtsched.Problem, policies: tuple[object, ...] = POLICIES) -> list[Callable[[], float]]:

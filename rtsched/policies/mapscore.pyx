@@ -375,7 +375,7 @@ cdef inline int whole_units(int n) noexcept nogil:
 
 
 cdef inline double largest_of(const double *scores, int n) noexcept nogil:
-    # Of n that are a multiple of UNIT, those aside that are NaN; -inf for none.
+    # Of n that are a multiple of UNIT, which is the number of lines below, those aside that are NaN; -inf for none.
     cdef double largest = -INFINITY
     cdef double second = -INFINITY
     cdef int i

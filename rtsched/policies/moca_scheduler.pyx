@@ -108,8 +108,7 @@ cdef class MocaScheduler(StaticPartition):
         if self.n_left > 0:
             self.sweep(s)
             if self.n_apart == 1 and self.patience == 0.0:  # mostly: the one whose layer has just ended
-                self.go_on(s, dispatches, self.apart[0])
-                if dispatches.n > 0:
+                if self.go_on(s, dispatches, self.apart[0]):
                     self.uid_apart[self.apart[0]] = -1
                     self.n_apart = 0
             elif self.n_apart > 0:
@@ -196,10 +195,12 @@ cdef class MocaScheduler(StaticPartition):
         return 0
 
     cdef int go_on(self, const State *s, DispatchList *dispatches, int slot) except -1 nogil:
+        # Whether a group is free for it.
         cdef int a = s.jobs[slot].accelerator if s.jobs[slot].start_ns >= 0 else self.fastest(s.jobs[slot].task, s.t.n_accelerators)
-        if a >= 0 and self.n_free[a] > 0:
-            self.give(s, dispatches, slot, a, 1)
-        return 0
+        if a < 0 or self.n_free[a] == 0:
+            return False
+        self.give(s, dispatches, slot, a, 1)
+        return True
 
     cdef void take_idle(self, const State *s, DispatchList *dispatches) noexcept nogil:
         cdef int a, i, n_left
