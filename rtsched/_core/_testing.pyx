@@ -63,6 +63,24 @@ cdef class RankedHandles:
             heap.push(&self.h, entry)
 
 
+cdef class UnorderedHandles:
+    """A heap in no order, of which the first are taken one by one."""
+
+    cdef Heap h
+
+    def __cinit__(self):
+        heap.init(&self.h, False)
+
+    def __dealloc__(self):
+        heap.release(&self.h)
+
+    def append(self, int64_t key, int64_t second, int task, int64_t frame, int handle):
+        heap.append(&self.h, Entry(key, second, frame, task, handle))
+
+    def take_first(self):
+        return heap.take_first(&self.h).handle
+
+
 cdef class SharedMemory:
     """The memory model over `n_places` tiles, apart from any run."""
 
@@ -73,7 +91,7 @@ cdef class SharedMemory:
 
     def __cinit__(self, int n_places, double peak, efficiency, bint is_fair, double l2=INFINITY):
         self.efficiency = np.array(efficiency, dtype=np.float64)
-        self.t.n_places = n_places
+        self.t.n_places, self.t.n_accelerators = n_places, 1
         self.t.peak_bytes_per_ns, self.t.l2_bytes_per_ns, self.t.is_fair = peak, l2, is_fair
         self.t.efficiency, self.t.n_efficiency = &self.efficiency[0], len(efficiency)
         memory.init(&self.m, &self.t)

@@ -94,6 +94,34 @@ cdef inline Entry pop(Heap *h) noexcept nogil:
     return top
 
 
+cdef inline int append(Heap *h, Entry entry) except -1 nogil:
+    # For a queue of which mostly one is taken, and which is made anew then: put in no order. Of such a heap, which is not indexed, only
+    # `take_first` finds the first. 0, or -1 with MemoryError set.
+    if h.n == h.capacity:
+        grow(h, entry.handle)
+    h.entries[h.n] = entry
+    h.n += 1
+    return 0
+
+
+cdef inline int first_of(const Heap *h) noexcept nogil:
+    # The place of the first among entries in no order; there must be one.
+    cdef int i
+    cdef int first = 0
+    for i in range(1, h.n):
+        first = i if before(&h.entries[i], &h.entries[first]) else first
+    return first
+
+
+cdef inline Entry take_first(Heap *h) noexcept nogil:
+    # Of entries in no order; there must be one.
+    cdef int at = first_of(h)
+    cdef Entry first = h.entries[at]
+    h.n -= 1
+    h.entries[at] = h.entries[h.n]
+    return first
+
+
 cdef inline Entry replace(Heap *h, Entry entry) noexcept nogil:
     # A pop and a push in one; the heap must not be empty, and have room for the handle if it is indexed.
     cdef Entry top = h.entries[0]

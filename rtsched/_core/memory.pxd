@@ -1,7 +1,7 @@
 """The shared memory: who gets how much bandwidth, and when each running layer is done at that rate.
 
 Layers in execution stand at the *place* of their lowest tile (accelerators' tiles numbered through). Two lists hold places:
-`asks`, those that ask for DRAM, and `l2_demands`, those that ask for L2 bandwidth, both ascending.
+`asks`, those that ask for DRAM, and `l2_demands`, those that ask for L2 bandwidth.
 """
 
 from libc.math cimport INFINITY
@@ -11,21 +11,28 @@ from rtsched._core.types cimport NEVER_NS, NO_JOB, Running, Tables
 
 
 cdef struct Claim:
-    # One place in a list that is ascending by (rate, place).
     double bytes_per_ns
     int place
+
+
+cdef struct Claims:
+    # Some places. Their order, ascending by (rate, place), matters only when they claim more than there is, and is made only then.
+    Claim *items
+    int n
+    int n_ordered  # of the first ones; the others stand as they came
 
 
 cdef struct Memory:
     const Tables *t
     Running *running  # [place], n_places of them, and one more that nobody reads
     int64_t *finish_ns  # [place], likewise; NEVER_NS where nothing runs, and where what runs is not served
-    Claim *asks  # min(demand, cap)
-    Claim *l2_demands
-    int n_running
-    int n_asking
-    int n_l2
+    Claims asks  # min(demand, cap)
+    Claims l2_demands
+    int *n_running_on  # [accelerator]
+    int n_running  # their sum
     bint is_l2_limited  # else `l2_demands` stays empty
+    bint is_short  # of DRAM bandwidth, when it was shared last: then it mostly is the next time too
+    bint is_capped  # a layer had a cap when they were set last
 
 
 cdef int init(Memory *m, const Tables *t) except -1 nogil
@@ -38,26 +45,33 @@ cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil
 cdef int list_running(const Memory *m, int *places) noexcept nogil
 
 
-cdef inline int drop(Claim *claims, int n, int place) noexcept nogil:
-    # Take out a place that is there; return how many are left. No branch depends on where it stands: that is never foreseen.
+cdef inline void add(Claims *c, int place, double bytes_per_ns) noexcept nogil:
+    c.items[c.n].bytes_per_ns, c.items[c.n].place = bytes_per_ns, place
+    c.n += 1
+
+
+cdef inline void drop(Claims *c, int place) noexcept nogil:
+    # Take out a place that is there. No branch depends on where it stands: that is never foreseen.
     cdef int i
     cdef int is_behind = 0
-    for i in range(n - 1):
-        is_behind |= claims[i].place == place
-        claims[i] = claims[i + is_behind]
-    return n - 1
+    c.n_ordered = c.n - 1 if c.n_ordered == c.n else 0  # a list that is not in order is made so from the beginning
+    c.n -= 1
+    for i in range(c.n):
+        is_behind |= c.items[i].place == place
+        c.items[i] = c.items[i + is_behind]
 
 
-cdef inline int insert(Claim *claims, int n, int place, double bytes_per_ns) noexcept nogil:
-    # Return how many there are now.
-    cdef int i = n
-    while i > 0 and (
-        claims[i - 1].bytes_per_ns > bytes_per_ns or (claims[i - 1].bytes_per_ns == bytes_per_ns and claims[i - 1].place > place)
-    ):
-        claims[i] = claims[i - 1]
-        i -= 1
-    claims[i].bytes_per_ns, claims[i].place = bytes_per_ns, place
-    return n + 1
+cdef inline void put_in_order(Claims *c) noexcept nogil:
+    cdef Claim *items = c.items
+    cdef int i, j, place
+    cdef double rate
+    for i in range(c.n_ordered, c.n):
+        j, rate, place = i, items[i].bytes_per_ns, items[i].place
+        while j > 0 and (items[j - 1].bytes_per_ns > rate or (items[j - 1].bytes_per_ns == rate and items[j - 1].place > place)):
+            items[j] = items[j - 1]
+            j -= 1
+        items[j].bytes_per_ns, items[j].place = rate, place
+    c.n_ordered = c.n
 
 
 cdef inline void enter(Memory *m, int place) noexcept nogil:
@@ -66,22 +80,26 @@ cdef inline void enter(Memory *m, int place) noexcept nogil:
     r.cap_bytes_per_ns = INFINITY
     r.rate = 0.0
     r.l2_ratio = 1.0
+    m.n_running_on[r.accelerator] += 1
     m.n_running += 1
     if r.demand_bytes_per_ns > 0.0:
-        m.n_asking = insert(m.asks, m.n_asking, place, r.demand_bytes_per_ns)
+        add(&m.asks, place, r.demand_bytes_per_ns)
+        if m.is_short:
+            put_in_order(&m.asks)
     if m.is_l2_limited and r.l2_demand_bytes_per_ns > 0.0:
-        m.n_l2 = insert(m.l2_demands, m.n_l2, place, r.l2_demand_bytes_per_ns)
+        add(&m.l2_demands, place, r.l2_demand_bytes_per_ns)
 
 
 cdef inline void leave(Memory *m, int place) noexcept nogil:
     # It ends; rates are stale until the next rerate.
+    m.n_running_on[m.running[place].accelerator] -= 1
     m.n_running -= 1
     m.running[place].job = NO_JOB
     m.finish_ns[place] = NEVER_NS
     if m.running[place].demand_bytes_per_ns > 0.0:
-        m.n_asking = drop(m.asks, m.n_asking, place)
+        drop(&m.asks, place)
     if m.is_l2_limited and m.running[place].l2_demand_bytes_per_ns > 0.0:
-        m.n_l2 = drop(m.l2_demands, m.n_l2, place)
+        drop(&m.l2_demands, place)
 
 
 cdef inline int first_to_finish(const Memory *m, bint *is_alone) noexcept nogil:

@@ -7,18 +7,23 @@ from libc.stdlib cimport calloc, free
 from rtsched._core.types cimport NEVER_NS, NO_JOB, Running, Tables
 
 
+cdef double SURE = 1e-9  # a sum is off by less, in whatever order its terms are added
+
+
 cdef int init(Memory *m, const Tables *t) except -1 nogil:
     cdef int place
     m.t = t
     m.is_l2_limited = t.l2_bytes_per_ns < INFINITY
-    m.n_running = m.n_asking = m.n_l2 = 0
+    m.n_running = 0
     m.running = <Running *>calloc(t.n_places + 1, sizeof(Running))
     m.finish_ns = <int64_t *>calloc(t.n_places + 1, sizeof(int64_t))
-    m.asks = <Claim *>calloc(2 * t.n_places, sizeof(Claim))
-    if m.running == NULL or m.finish_ns == NULL or m.asks == NULL:
+    m.asks = Claims(<Claim *>calloc(2 * t.n_places, sizeof(Claim)), 0, 0)
+    m.n_running_on = <int *>calloc(t.n_accelerators, sizeof(int))
+    m.is_capped = m.is_short = False
+    if m.running == NULL or m.finish_ns == NULL or m.asks.items == NULL or m.n_running_on == NULL:
         with gil:
             raise MemoryError(f"no memory for {t.n_places} tiles")
-    m.l2_demands = m.asks + t.n_places
+    m.l2_demands = Claims(m.asks.items + t.n_places, 0, 0)
     for place in range(t.n_places):
         m.running[place].job = NO_JOB
         m.finish_ns[place] = NEVER_NS
@@ -28,45 +33,73 @@ cdef int init(Memory *m, const Tables *t) except -1 nogil:
 cdef void release(Memory *m) noexcept nogil:
     free(m.running)
     free(m.finish_ns)
-    free(m.asks)
+    free(m.asks.items)
+    free(m.n_running_on)
     m.running = NULL
     m.finish_ns = NULL
-    m.asks = NULL
+    m.asks.items = NULL
+    m.n_running_on = NULL
 
 
 cdef void set_caps(Memory *m, const int *places, const double *caps_bytes_per_ns, int n) noexcept nogil:
     cdef const Running *r
     cdef int i
+    cdef bint was_capped = m.is_capped
     cdef double ask
+    m.is_capped = was_capped and n < m.n_running
+    for i in range(n):
+        m.is_capped |= caps_bytes_per_ns[i] < INFINITY
+    if not (m.is_capped or was_capped):
+        return
     for i in range(n):
         m.running[places[i]].cap_bytes_per_ns = caps_bytes_per_ns[i]
-    for i in range(m.n_asking):
-        r = &m.running[m.asks[i].place]
+    m.asks.n_ordered = 0
+    for i in range(m.asks.n):
+        r = &m.running[m.asks.items[i].place]
         ask = r.demand_bytes_per_ns if r.demand_bytes_per_ns < r.cap_bytes_per_ns else r.cap_bytes_per_ns
-        insert(m.asks, i, m.asks[i].place, ask)  # mostly it stays where it is
+        m.asks.items[i].bytes_per_ns = ask
+
+
+cdef inline double sum_of(const Claims *c) noexcept nogil:
+    cdef int i
+    cdef double total = 0.0
+    for i in range(c.n):
+        total += c.items[i].bytes_per_ns
+    return total
+
+
+cdef inline bint is_enough(Claims *c, double bandwidth) noexcept nogil:
+    # Whether there is as much as is claimed, in all. If not, the claims are in order. What is answered does not depend on how they came.
+    cdef double total = sum_of(c)
+    if c.n_ordered < c.n:
+        if total < bandwidth * (1.0 - SURE):
+            return True
+        put_in_order(c)
+        if total > bandwidth * (1.0 + SURE):
+            return False
+        total = sum_of(c)
+    return total <= bandwidth
 
 
 cdef void share_l2(Memory *m) noexcept nogil:
+    cdef const Claim *items = m.l2_demands.items
     cdef int i
-    cdef int n = m.n_l2
+    cdef int n = m.l2_demands.n
     cdef double factor, left, served, demand
-    cdef double total = 0.0
-    for i in range(n):
-        total += m.l2_demands[i].bytes_per_ns
-    if total <= m.t.l2_bytes_per_ns:
+    if is_enough(&m.l2_demands, m.t.l2_bytes_per_ns):
         for i in range(n):
-            m.running[m.l2_demands[i].place].l2_ratio = 1.0
+            m.running[items[i].place].l2_ratio = 1.0
         return
     left = m.t.l2_bytes_per_ns
-    factor = left / total
+    factor = left / sum_of(&m.l2_demands)
     for i in range(n):
-        demand = m.l2_demands[i].bytes_per_ns
+        demand = items[i].bytes_per_ns
         if m.t.is_fair:
             served = min(demand, left / (n - i))
             left -= served
         else:
             served = demand * factor
-        m.running[m.l2_demands[i].place].l2_ratio = served / demand
+        m.running[items[i].place].l2_ratio = served / demand
 
 
 cdef inline int64_t wait_ns(double remaining_ns, double rate) noexcept nogil:
@@ -108,16 +141,14 @@ cdef inline double equal_part(double left, int n) noexcept nogil:
 cdef void share_dram(Memory *m, int64_t now_ns) noexcept nogil:
     cdef const Tables *t = m.t
     cdef const Running *running = m.running
-    cdef const Claim *asks = m.asks
+    cdef const Claim *asks = m.asks.items
     cdef const Claim *one
     cdef int i
-    cdef int n = m.n_asking
+    cdef int n = m.asks.n
     cdef double bandwidth, factor, left, served
-    cdef double total = 0.0
     bandwidth = t.peak_bytes_per_ns * t.efficiency[(n if n < t.n_efficiency else t.n_efficiency) - 1]
-    for i in range(n):
-        total += asks[i].bytes_per_ns
-    if total <= bandwidth:
+    m.is_short = not is_enough(&m.asks, bandwidth)
+    if not m.is_short:
         for i in range(n):
             one = &asks[i]
             touch(m, one.place, one.bytes_per_ns / running[one.place].demand_bytes_per_ns, now_ns)
@@ -130,7 +161,7 @@ cdef void share_dram(Memory *m, int64_t now_ns) noexcept nogil:
             left -= served
             touch(m, one.place, served / running[one.place].demand_bytes_per_ns, now_ns)
     else:
-        factor = bandwidth / total
+        factor = bandwidth / sum_of(&m.asks)
         for i in range(n):
             one = &asks[i]
             touch(m, one.place, one.bytes_per_ns * factor / running[one.place].demand_bytes_per_ns, now_ns)
@@ -138,11 +169,11 @@ cdef void share_dram(Memory *m, int64_t now_ns) noexcept nogil:
 
 cdef void rerate(Memory *m, int64_t now_ns) noexcept nogil:
     cdef int place
-    if m.n_l2 > 0:
+    if m.l2_demands.n > 0:
         share_l2(m)
-    if m.n_asking > 0:
+    if m.asks.n > 0:
         share_dram(m, now_ns)
-    if m.n_asking < m.n_running:
+    if m.asks.n < m.n_running:
         # The others are held back by the L2 at most.
         for place in range(m.t.n_places):
             if m.running[place].job >= 0 and m.running[place].demand_bytes_per_ns <= 0.0:

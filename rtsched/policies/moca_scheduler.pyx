@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, realloc
 
 from rtsched._core cimport heap
-from rtsched._core.heap cimport Entry, Heap, before
+from rtsched._core.heap cimport Entry, Heap, before, first_of
 from rtsched._core.roles cimport Dispatch, DispatchList
 from rtsched._core.state cimport State, latency_ns
 from rtsched._core.types cimport NEVER_NS, Job
@@ -228,7 +228,9 @@ cdef class MocaScheduler(StaticPartition):
             return HEAVY
         if waiting[LIGHT].n == 0 or waiting[HEAVY].n == 0:
             return LIGHT
-        return LIGHT if before(&waiting[LIGHT].entries[0], &waiting[HEAVY].entries[0]) else HEAVY
+        return LIGHT if before(
+            &waiting[LIGHT].entries[first_of(&waiting[LIGHT])], &waiting[HEAVY].entries[first_of(&waiting[HEAVY])]
+        ) else HEAVY
 
 
 cdef int fastest_tiles(const State *s, const Job *job, int accelerator, int least, int most) noexcept nogil:

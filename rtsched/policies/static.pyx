@@ -5,6 +5,7 @@ preempted or moved. Each accelerator is split into `groups` groups, or into as m
 idle. Among the accelerators with a free group a job takes the one on which its model (the largest subnet) is fastest alone.
 """
 
+from cython cimport final
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
@@ -12,7 +13,7 @@ from rtsched._core cimport heap
 from rtsched._core.heap cimport Entry, Heap
 from rtsched._core.roles cimport FORM_ASSIGN, DispatchList, NativeMapper, add_dispatch
 from rtsched._core.state cimport State
-from rtsched._core.types cimport Job, Running
+from rtsched._core.types cimport Job
 
 import numpy as np
 
@@ -139,20 +140,15 @@ cdef class StaticPartition(NativeMapper):
         self.look(s)
         return self.fill(s, dispatches, s.t.n_layers)
 
+    @final
     cdef void look(self, const State *s) noexcept nogil:
-        # Whether a layer runs at a place makes no branch, since that is never foreseen.
-        cdef const Running *r
-        cdef int place, a
-        for a in range(s.t.n_accelerators):
-            self.n_free[a] = self.n_groups[a]
-        for place in range(s.t.n_places):
-            r = &s.memory.running[place]
-            self.n_free[r.accelerator] -= r.job >= 0
+        cdef int a
         self.n_left = 0
         for a in range(s.t.n_accelerators):
-            self.n_free[a] = min(self.n_free[a], s.n_free[a] // self.size[a])
+            self.n_free[a] = min(self.n_groups[a] - s.memory.n_running_on[a], s.n_free[a] // self.size[a])
             self.n_left += self.n_free[a]
 
+    @final
     cdef void count_kinds(self, const State *s, const DispatchList *dispatches) noexcept nogil:
         # Of jobs that run, or are to.
         cdef int place, i, slot
@@ -165,12 +161,14 @@ cdef class StaticPartition(NativeMapper):
         for i in range(dispatches.n):
             self.n_running[self.kinds[s.jobs[dispatches.items[i].slot].task]] += 1
 
+    @final
     cdef int give(self, const State *s, DispatchList *dispatches, int slot, int accelerator, int n_layers) except -1 nogil:
         add_dispatch(dispatches, slot, accelerator, self.size[accelerator], n_layers)
         self.n_free[accelerator] -= 1
         self.n_left -= 1
         return 0
 
+    @final
     cdef int fill(self, const State *s, DispatchList *dispatches, int n_layers) except -1 nogil:
         cdef const Job *job
         cdef int row, slot, a, kind, first
@@ -184,7 +182,7 @@ cdef class StaticPartition(NativeMapper):
             job = &s.jobs[slot]
             if self.is_queued(s, job):
                 kind = self.kinds[job.task] + (N_KINDS if self.is_lost(s, job) else 0)
-                heap.push(&self.waiting[kind], Entry(self.rank(s, job), job.release_ns, job.frame, job.task, slot))
+                heap.append(&self.waiting[kind], Entry(self.rank(s, job), job.release_ns, job.frame, job.task, slot))
         while self.n_left > 0:
             first = 0 if self.waiting[0].n + self.waiting[1].n > 0 else N_KINDS
             if self.waiting[first].n + self.waiting[first + 1].n == 0:
@@ -192,13 +190,14 @@ cdef class StaticPartition(NativeMapper):
             kind = self.choose(s, &self.waiting[first])
             if self.waiting[first + kind].n == 0:
                 kind = 1 - kind
-            slot = heap.pop(&self.waiting[first + kind]).handle
+            slot = heap.take_first(&self.waiting[first + kind]).handle
             a = self.fastest(s.jobs[slot].task, s.t.n_accelerators)
             if a >= 0:
                 self.give(s, dispatches, slot, a, n_layers)
                 self.n_running[self.kinds[s.jobs[slot].task]] += 1
         return 0
 
+    @final
     cdef bint is_lost(self, const State *s, const Job *job) noexcept nogil:
         # Would be late even alone, and comes last for it.
         cdef double alone_ns = self.alone_ns[job.task]
@@ -209,6 +208,7 @@ cdef class StaticPartition(NativeMapper):
     cdef bint is_queued(self, const State *s, const Job *job) noexcept nogil:
         return True
 
+    @final
     cdef int64_t rank(self, const State *s, const Job *job) noexcept nogil:
         cdef double waited_ns = <double>(s.now_ns - job.release_ns)
         cdef double alone_ns = self.alone_ns[job.task]
@@ -225,6 +225,7 @@ cdef class StaticPartition(NativeMapper):
     cdef int choose(self, const State *s, const Heap *waiting) noexcept nogil:
         return 0
 
+    @final
     cdef int fastest(self, int task, int n_accelerators) noexcept nogil:
         # The accelerator with a free group on which a task's model is fastest; the first of equals, -1 for none.
         cdef int a

@@ -1,8 +1,9 @@
 """The indexed heap against a dictionary, as a rule-based machine."""
 
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from rtsched._core._testing import RankedHandles
+from rtsched._core._testing import RankedHandles, UnorderedHandles
 
 small = st.integers(-3, 3)
 
@@ -49,3 +50,16 @@ class HeapMachine(RuleBasedStateMachine):
 
 
 TestHeap = HeapMachine.TestCase
+
+
+@given(st.lists(st.tuples(small, small, st.integers(0, 2), st.integers(0, 9)), min_size=1, max_size=40), st.data())
+def test_the_first_of_entries_in_no_order(keys, data):
+    queue, model = UnorderedHandles(), {}
+    for handle, key in enumerate(keys):
+        queue.append(*key, handle)
+        model[handle] = key
+        while model and data.draw(st.integers(0, 3)) == 0:
+            first = queue.take_first()
+            assert model.pop(first) == min([*model.values(), keys[first]])
+    taken = [model[queue.take_first()] for _ in range(len(model))]
+    assert taken == sorted(model.values())

@@ -144,6 +144,29 @@ def test_arbiters_differ_when_one_asks_more():
     assert finishes[True] == [1500, 1000]  # the small one in full, 8 of 12 for the other
 
 
+@pytest.mark.parametrize("is_fair", [False, True])
+@pytest.mark.parametrize("limit", ["dram", "l2"])
+@given(st.lists(st.floats(0.01, 10.0), min_size=2, max_size=8), st.sampled_from([-1, 0, 1]), st.randoms(use_true_random=False))
+def test_rates_do_not_depend_on_the_order_in_which_layers_came(limit, is_fair, rates, step, random):
+    """Where they ask for just what there is, and the last bit of their sum depends on the order in which it is added."""
+    bandwidth = sum(sorted(rates))
+    bandwidth = math.nextafter(bandwidth, step * math.inf) if step else bandwidth
+    limits = (1e9, (1.0,), is_fair, bandwidth) if limit == "l2" else (bandwidth, (1.0,), is_fair)
+    places = list(range(len(rates)))
+
+    def shared():
+        core = SharedMemory(8, *limits)
+        for place in places:
+            core.enter(place, 10**9, *((1.0, rates[place]) if limit == "l2" else (rates[place],)))
+        core.rerate()
+        return core.running()
+
+    expected = shared()
+    random.shuffle(places)
+    assert shared() == expected
+    assert step < 0 or all(rate == 1.0 for rate, *_ in expected.values())
+
+
 @given(st.integers(1, 10**6), st.lists(st.tuples(st.integers(1, 7), st.integers(0, 1000)), max_size=12))
 def test_rerating_does_not_creep(t, phases):
     """Against exact fractions: one stream, and in each phase some equal others for some time."""
