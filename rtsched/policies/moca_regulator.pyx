@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
 
 from rtsched._core.roles cimport NativeRegulator
-from rtsched._core.state cimport State, cost_of, remaining_ns, togo
+from rtsched._core.state cimport State, remaining_ns, togo
 from rtsched._core.types cimport Job, Running
 
 from rtsched.policies.roles import Setting
@@ -23,82 +23,166 @@ WEIGHTS = ("max-min", "inverse", "published")
 
 cdef double ACCESS_BYTES = 16.0  # of one counted access
 cdef double LARGEST = 65535.0  # that the counter's registers hold
+cdef double WHOLE = 4503599627370496.0  # 2^52: from there on a double has no fraction
+
+cdef enum:
+    UNIT = 64  # layers side by side, in columns: loops over them that have no branches become vectors
 
 
-cdef struct Asking:
-    # A running layer that asks for DRAM; rates in bytes per ns.
-    int i  # among the running ones
-    double demand
-    double score
-    double floor
-    double allocation
-    double is_open  # 1; 0 once it is settled at its floor or its demand. A factor: a branch would not be foreseen
+cdef struct Unit:
+    # Running layers that ask for DRAM; rates in bytes per ns.
+    int n  # even: after an odd number comes one that changes no sum
+    double demand[UNIT]
+    double floor[UNIT]
+    double score[UNIT]
+    double allocation[UNIT]
+    double is_open[UNIT]  # 1; 0 once it is settled at its floor or its demand. A factor: a branch would not be foreseen
+    double left_ns[UNIT]  # of its job
+    double slack_ns[UNIT]
+    double loaded_bytes[UNIT]  # by all of its tiles
+    double n_tiles[UNIT]
+    double threshold[UNIT]  # of the access counter of each tile
+    double window[UNIT]
+    double cap[UNIT]  # that these make
 
 
 cdef struct Counter:
-    # The access counters of the tiles of a layer.
-    int32_t layer  # that ran when the loads were counted
-    int32_t n_tiles
-    int32_t window  # as they are set; 0: off
-    int32_t threshold
-    double loads  # of each tile
+    # The access counters of the tiles of a layer, as they were set last.
+    double window
+    double threshold
+
+
+cdef inline int units_for(int n) noexcept nogil:
+    return (n + UNIT - 1) // UNIT
+
+
+cdef inline double down(double x) noexcept nogil:
+    # The floor of what is not negative; above 2^52 to one or two. Unlike a conversion to an integer it becomes vectors.
+    cdef double near = (x + WHOLE) - WHOLE
+    return near - (1.0 if near > x else 0.0)
 
 
 cdef inline double up(double x) noexcept nogil:
-    # The ceiling of what is not negative and below 2^63: two instructions where libm's is a call.
-    cdef int64_t whole = <int64_t>x
-    return <double>(whole + (<double>whole < x))
+    # Its ceiling.
+    cdef double near = (x + WHOLE) - WHOLE
+    return near + (1.0 if near < x else 0.0)
 
 
-cdef bint cut(Asking *asking, int n, double bandwidth) noexcept nogil:
+cdef bint cut(Unit *units, int n_units, double bandwidth) noexcept nogil:
     # What is too much, taken from those above their floor by their inverse weights; False when that brought one to its floor.
-    cdef Asking *one
-    cdef int i
+    cdef Unit *u
+    cdef int j, k
     cdef bint is_done = True
     cdef double over = -bandwidth, weights = 0.0
-    for i in range(n):
-        one = &asking[i]
-        over += one.demand if one.is_open else one.floor
-        weights += one.is_open * (one.demand / one.score)
-    for i in range(n):
-        one = &asking[i]
-        if not one.is_open:
-            continue
-        one.allocation = one.demand - over * (one.demand / one.score) / weights
-        if one.allocation < one.floor:
-            one.allocation, one.is_open, is_done = one.floor, 0.0, False
+    for j in range(n_units):
+        u = &units[j]
+        for k in range(u.n):
+            over += u.demand[k] if u.is_open[k] else u.floor[k]
+            weights += u.is_open[k] * (u.demand[k] / u.score[k])
+    for j in range(n_units):
+        u = &units[j]
+        for k in range(u.n):
+            if not u.is_open[k]:
+                continue
+            u.allocation[k] = u.demand[k] - over * (u.demand[k] / u.score[k]) / weights
+            if u.allocation[k] < u.floor[k]:
+                u.allocation[k], u.is_open[k], is_done = u.floor[k], 0.0, False
     return is_done
 
 
-cdef bint fill(Asking *asking, int n, double bandwidth) noexcept nogil:
+cdef bint fill(Unit *units, int n_units, double bandwidth) noexcept nogil:
     # What is left, given to the others by their scores. Where that is more than some ask, or less than the floor of some, whichever
     # is more in all is put right, and False returned.
-    cdef Asking *one
-    cdef int i
-    cdef double left = bandwidth, scores = 0.0, above = 0.0, below = 0.0
-    for i in range(n):
-        one = &asking[i]
-        left -= (1.0 - one.is_open) * one.allocation
-        scores += one.is_open * one.score
+    cdef Unit *u
+    cdef int j, k
+    cdef double left = bandwidth, scores = 0.0
+    cdef int n_above = 0, n_below = 0  # of those that are settled none is
+    for j in range(n_units):
+        u = &units[j]
+        for k in range(u.n):
+            left -= (1.0 - u.is_open[k]) * u.allocation[k]
+            scores += u.is_open[k] * u.score[k]
     if scores == 0.0:
         return True  # none is open
-    for i in range(n):
-        one = &asking[i]
-        one.allocation = one.is_open * (left * (one.score / scores)) + (1.0 - one.is_open) * one.allocation
-        # Of those that are settled neither is above 0.
-        above += max(0.0, one.allocation - one.demand)
-        below += max(0.0, one.floor - one.allocation)
-    if above == 0.0 and below == 0.0:
+    for j in range(n_units):
+        u = &units[j]
+        for k in range(u.n):
+            u.allocation[k] = u.is_open[k] * (left * (u.score[k] / scores)) + (1.0 - u.is_open[k]) * u.allocation[k]
+        for k in range(u.n):
+            n_above += u.allocation[k] > u.demand[k]
+            n_below += u.allocation[k] < u.floor[k]
+    if n_above == 0 and n_below == 0:
         return True
-    if above > below:
-        for i in range(n):
-            asking[i].is_open *= asking[i].allocation <= asking[i].demand
-            asking[i].allocation = min(asking[i].allocation, asking[i].demand)
+    if n_below == 0 or (n_above > 0 and is_more_above(units, n_units)):
+        for j in range(n_units):
+            settle_at_demand(&units[j])
     else:
-        for i in range(n):
-            asking[i].is_open *= asking[i].allocation >= asking[i].floor
-            asking[i].allocation = max(asking[i].allocation, asking[i].floor)
+        for j in range(n_units):
+            settle_at_floor(&units[j])
     return False
+
+
+cdef bint is_more_above(const Unit *units, int n_units) noexcept nogil:
+    # Whether allocations are more above demands than below floors, in all.
+    cdef const Unit *u
+    cdef int j, k
+    cdef double above = 0.0, below = 0.0
+    for j in range(n_units):
+        u = &units[j]
+        for k in range(u.n):
+            above += max(0.0, u.allocation[k] - u.demand[k])
+            below += max(0.0, u.floor[k] - u.allocation[k])
+    return above > below
+
+
+cdef inline void settle_at_demand(Unit *u) noexcept nogil:
+    cdef int k
+    for k in range(u.n):
+        u.is_open[k] = u.is_open[k] if u.allocation[k] <= u.demand[k] else 0.0
+    for k in range(u.n):
+        u.allocation[k] = u.allocation[k] if u.allocation[k] <= u.demand[k] else u.demand[k]
+
+
+cdef inline void settle_at_floor(Unit *u) noexcept nogil:
+    cdef int k
+    for k in range(u.n):
+        u.is_open[k] = u.is_open[k] if u.allocation[k] >= u.floor[k] else 0.0
+    for k in range(u.n):
+        u.allocation[k] = u.allocation[k] if u.allocation[k] >= u.floor[k] else u.floor[k]
+
+
+cdef void set_scores(Unit *units, int n_units, double urgency_weight, double urgency_cap) noexcept nogil:
+    # From the priorities, in whose place they come.
+    cdef Unit *u
+    cdef double urgency
+    cdef int j, k
+    for j in range(n_units):
+        u = &units[j]
+        for k in range(u.n):
+            urgency = u.left_ns[k] / u.slack_ns[k]
+            urgency = urgency if urgency < urgency_cap else urgency_cap
+            urgency = urgency if u.slack_ns[k] > 0.0 else urgency_cap
+            u.score[k] = (u.score[k] + 1.0) / 4.0 + urgency_weight * urgency
+
+
+cdef void set_counters(Unit *units, int n_units, double clock_ghz) noexcept nogil:
+    # Window and threshold of every tile of the layers, from their allocations.
+    cdef Unit *u
+    cdef double loads, cycles, parts, threshold, window
+    cdef int j, k
+    for j in range(n_units):
+        u = &units[j]
+        for k in range(u.n):
+            loads = up(u.loaded_bytes[k] / (ACCESS_BYTES * u.n_tiles[k]))
+            loads = loads if loads > 1.0 else 1.0
+            cycles = ACCESS_BYTES * loads * u.n_tiles[k] / (u.allocation[k] / clock_ghz)  # the divisor: bytes of all tiles in a cycle
+            parts = up((loads if loads > cycles else cycles) / LARGEST)
+            threshold = down(loads / parts)
+            threshold = threshold if threshold > 1.0 else 1.0
+            window = cycles * threshold / loads
+            window = up(window if window < LARGEST else LARGEST)
+            u.threshold[k], u.window[k] = threshold, window
+            u.cap[k] = u.n_tiles[k] * ACCESS_BYTES * threshold / window * clock_ghz
 
 
 @final
@@ -141,10 +225,12 @@ cdef class MocaRegulator(NativeRegulator):
     cdef readonly str weight
     cdef readonly double urgency_weight, urgency_cap, min_share, clock_ghz
     cdef Weight rule
-    cdef Asking *asking  # scratch of `regulate`
+    cdef Unit *units  # scratch of `regulate`, like the next
+    cdef int *asking  # those of the running layers that ask, as they are numbered in State.running
     cdef Counter *counters  # [place]
 
     def __dealloc__(self):
+        free(self.units)
         free(self.asking)
         free(self.counters)
 
@@ -157,9 +243,10 @@ cdef class MocaRegulator(NativeRegulator):
     cpdef object start(self, object problem):
         cdef MocaRegulator run = type(self)(**{one.name: getattr(self, one.name) for one in self.settings})
         n_places = int(problem.accelerator_tiles.sum())
-        run.asking = <Asking *>calloc(n_places, sizeof(Asking))
-        run.counters = <Counter *>calloc(n_places, sizeof(Counter))  # of no tiles: of no layer
-        if run.asking == NULL or run.counters == NULL:
+        run.units = <Unit *>calloc(n_places // UNIT + 1, sizeof(Unit))
+        run.asking = <int *>calloc(n_places, sizeof(int))
+        run.counters = <Counter *>calloc(n_places, sizeof(Counter))
+        if run.units == NULL or run.asking == NULL or run.counters == NULL:
             raise MemoryError(f"no memory for {n_places} tiles")
         return run
 
@@ -170,7 +257,7 @@ cdef class MocaRegulator(NativeRegulator):
         cdef double overflow = 0.0
         for i in range(s.memory.n_running):
             demand = s.memory.running[s.running[i]].estimated_demand_bytes_per_ns
-            self.asking[n].i, self.asking[n].demand = i, demand
+            self.asking[n] = i
             overflow += demand
             n += demand > 0.0
         bandwidth = s.t.peak_bytes_per_ns * s.t.efficiency[(min(n, s.t.n_efficiency) if n > 0 else 1) - 1]
@@ -178,82 +265,93 @@ cdef class MocaRegulator(NativeRegulator):
         if self.rule == WEIGHT_PUBLISHED:
             self.cap_new(s, n, overflow, caps)
         elif overflow > 0.0:
-            self.share(s, n, bandwidth)
-            for i in range(n):
-                self.set_counter(s, &self.asking[i], caps)
-        else:
-            for i in range(s.memory.n_running):
-                self.counters[s.running[i]].window = self.counters[s.running[i]].threshold = 0
+            self.look(s, n)
+            self.share(units_for(n), bandwidth)
+            self.set_caps(s, n, 0, caps)
         return 0
 
-    cdef double score(self, const State *s, const Running *r) noexcept nogil:
-        cdef const Job *job = &s.jobs[r.job]
-        cdef double slack_ns = <double>(job.deadline_ns - s.now_ns)
-        cdef double urgency = self.urgency_cap
-        if slack_ns > 0.0:
-            urgency = min(urgency, <double>(remaining_ns(s, r) + togo(s, s.t.after_mean_ns, r.layer, r.n_tiles)) / slack_ns)
-        return (job.priority + 1) / 4.0 + self.urgency_weight * urgency
+    cdef void look(self, const State *s, int n) noexcept nogil:
+        # What there is to know of the layers that ask.
+        cdef const Running *r
+        cdef const Job *job
+        cdef Unit *u
+        cdef int j, k
+        for j in range(units_for(n)):
+            u = &self.units[j]
+            u.n = min(n - j * UNIT, UNIT)
+            for k in range(u.n):
+                r = &s.memory.running[s.running[self.asking[j * UNIT + k]]]
+                job = &s.jobs[r.job]
+                u.demand[k], u.is_open[k], u.allocation[k] = r.estimated_demand_bytes_per_ns, 1.0, 0.0
+                u.left_ns[k] = <double>(remaining_ns(s, r) + togo(s, s.t.after_mean_ns, r.layer, r.n_tiles))
+                u.slack_ns[k] = <double>(job.deadline_ns - s.now_ns)
+                u.score[k] = job.priority
+                u.loaded_bytes[k], u.n_tiles[k] = <double>(r.bytes - r.switch_bytes), r.n_tiles
+            if u.n % 2 == 1:
+                k = u.n
+                u.demand[k] = u.is_open[k] = u.allocation[k] = u.left_ns[k] = u.slack_ns[k] = u.score[k] = u.loaded_bytes[k] = 0.0
+                u.n_tiles[k] = 1.0
+                u.n += 1
+        set_scores(self.units, units_for(n), self.urgency_weight, self.urgency_cap)
 
-    cdef void share(self, const State *s, int n, double bandwidth) noexcept nogil:
+    cdef void share(self, int n_units, double bandwidth) noexcept nogil:
         # Allocations of all that ask; their sum is the bandwidth.
-        cdef Asking *one
-        cdef int i
+        cdef Unit *u
+        cdef int j, k
         cdef double floors = 0.0
-        for i in range(n):
-            one = &self.asking[i]
-            one.score = self.score(s, &s.memory.running[s.running[one.i]])
-            one.floor, one.allocation, one.is_open = self.min_share * one.demand, 0.0, 1.0
-            floors += one.floor
+        for j in range(n_units):
+            u = &self.units[j]
+            for k in range(u.n):
+                u.floor[k] = self.min_share * u.demand[k]
+                floors += u.floor[k]
         if floors >= bandwidth:
-            for i in range(n):
-                self.asking[i].allocation = self.asking[i].floor * (bandwidth / floors)
+            for j in range(n_units):
+                u = &self.units[j]
+                for k in range(u.n):
+                    u.allocation[k] = u.floor[k] * (bandwidth / floors)
         elif self.rule == WEIGHT_INVERSE:
-            while not cut(self.asking, n, bandwidth):
+            while not cut(self.units, n_units, bandwidth):
                 pass
         else:
-            while not fill(self.asking, n, bandwidth):
+            while not fill(self.units, n_units, bandwidth):
                 pass
 
     cdef void cap_new(self, const State *s, int n, double overflow, double *caps) noexcept nogil:
         # Caps of the layers that start now, by the published weights; the others keep theirs.
-        cdef Asking *one
         cdef const Running *r
-        cdef int i
+        cdef Unit *u
+        cdef int i, j, k
         cdef double others
         cdef double total = 0.0
         for i in range(s.memory.n_running):
-            caps[i] = s.memory.running[s.running[i]].cap_bytes_per_ns
-        for i in range(n):
-            one = &self.asking[i]
-            one.score = self.score(s, &s.memory.running[s.running[one.i]])
-            total += one.score * one.demand
-        for i in range(n):
-            one = &self.asking[i]
-            r = &s.memory.running[s.running[one.i]]
-            if r.start_ns < s.now_ns:
-                continue
-            self.counters[s.running[one.i]].window = self.counters[s.running[one.i]].threshold = 0
-            caps[one.i] = INFINITY
-            if overflow > 0.0:
-                others = total - one.score * one.demand
-                one.allocation = max(one.demand - overflow * others / total, self.min_share * one.demand)
-                self.set_counter(s, one, caps)
+            r = &s.memory.running[s.running[i]]
+            caps[i] = r.cap_bytes_per_ns if r.start_ns < s.now_ns else INFINITY
+        if overflow <= 0.0:
+            return
+        self.look(s, n)
+        for j in range(units_for(n)):
+            u = &self.units[j]
+            for k in range(u.n):
+                total += u.score[k] * u.demand[k]
+        for j in range(units_for(n)):
+            u = &self.units[j]
+            for k in range(u.n):
+                others = total - u.score[k] * u.demand[k]
+                u.allocation[k] = max(u.demand[k] - overflow * others / total, self.min_share * u.demand[k])
+        self.set_caps(s, n, s.now_ns, caps)
 
-    cdef void set_counter(self, const State *s, const Asking *one, double *caps) noexcept nogil:
-        # Window and threshold of every tile of a layer, and the cap that they make.
-        cdef int place = s.running[one.i]
-        cdef const Running *r = &s.memory.running[place]
-        cdef Counter *counter = &self.counters[place]
-        cdef double cycles, parts, threshold, window
-        if counter.layer != r.layer or counter.n_tiles != r.n_tiles:
-            counter.layer, counter.n_tiles = r.layer, r.n_tiles
-            counter.loads = max(1.0, up(<double>cost_of(s, r.layer, r.accelerator, r.n_tiles).dram_bytes / (ACCESS_BYTES * r.n_tiles)))
-        cycles = ACCESS_BYTES * counter.loads * r.n_tiles / (one.allocation / self.clock_ghz)  # the divisor: bytes of all tiles in a cycle
-        parts = up(max(counter.loads, cycles) / LARGEST)
-        threshold = max(1.0, <double><int64_t>(counter.loads / parts))
-        window = up(min(LARGEST, cycles * threshold / counter.loads))
-        counter.threshold, counter.window = <int32_t>threshold, <int32_t>window
-        caps[one.i] = r.n_tiles * ACCESS_BYTES * threshold / window * self.clock_ghz
+    cdef void set_caps(self, const State *s, int n, int64_t since_ns, double *caps) noexcept nogil:
+        # By access counters, of those layers that started then or later.
+        cdef const Unit *u
+        cdef Counter *counter
+        cdef int i, place
+        set_counters(self.units, units_for(n), self.clock_ghz)
+        for i in range(n):
+            place = s.running[self.asking[i]]
+            if s.memory.running[place].start_ns >= since_ns:
+                u, counter = &self.units[i // UNIT], &self.counters[place]
+                counter.window, counter.threshold = u.window[i % UNIT], u.threshold[i % UNIT]
+                caps[self.asking[i]] = u.cap[i % UNIT]
 
     cdef void counter(self, const State *s, int place, int32_t *window, int32_t *threshold) noexcept nogil:
-        window[0], threshold[0] = self.counters[place].window, self.counters[place].threshold
+        window[0], threshold[0] = <int32_t>self.counters[place].window, <int32_t>self.counters[place].threshold

@@ -154,6 +154,19 @@ def test_regulation_changes_no_bytes(problem, regulator, seed):
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
+@pytest.mark.parametrize("n_jobs", [63, 64, 65, 91])
+def test_as_many_layers_as_there_are_tiles(weight, n_jobs):
+    """More than the regulator looks at side by side; each asks for another part of a bandwidth that is far too small."""
+    tasks = [once(f"t{i}", f"m{i}", 2, deadline_ns=20_000 + 500 * i, priority=i % 12) for i in range(n_jobs)]
+    problem = problem_of(tasks, {f"m{i}": [[1000 + 37 * i] * 2] * 2 for i in range(n_jobs)}, tiles=(64, 64), dram_bytes=900)
+    native = Policy(MocaScheduler(groups=64), regulator=MocaRegulator(weight=weight))
+    twin = Policy(roles.MocaScheduler(groups=64), regulator=twins.MocaRegulator(weight=weight))
+    outcome = run(problem, native, layers=True, rates=True)
+    assert np.unique(outcome.layers["start_ns"], return_counts=True)[1][0] == n_jobs
+    assert_equal_runs(outcome, run_reference(problem, twin, 0))
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
 def test_a_late_job_is_as_urgent_as_can_be(weight):
     """Two equal jobs, one past its deadline: it has the larger share, and finite numbers come of no slack."""
     tasks = [once("early", "m", 1, deadline_ns=10**6), once("late", "n", 1, deadline_ns=1)]
