@@ -25,21 +25,6 @@ from rtsched.workload.scenario import Scenario
 
 __all__ = ["Interrupted", "check_seed", "compile", "run", "sha256_of", "simulate"]
 
-RATE_RECORD = np.dtype(
-    [
-        ("time_ns", np.int64),
-        ("tiles", np.uint64),
-        ("demand_bytes_per_ns", np.float64),
-        ("allocation_bytes_per_ns", np.float64),
-        ("cap_bytes_per_ns", np.float64),
-        ("uid", np.int32),
-        ("layer", np.int32),
-        ("accelerator", np.int32),
-        ("window_cycles", np.int32),
-        ("threshold", np.int32),
-        ("padding", np.int32),
-    ]
-)
 CHUNK_S = 0.01
 """Wall time between two looks at signals, progress and the stop flag."""
 
@@ -272,7 +257,7 @@ def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Ou
         end_ns=found["end_ns"],
         jobs=found["jobs"].view(JOB_DTYPE),
         layers=None if found["layers"] is None else found["layers"].view(LAYER_DTYPE),
-        rates=None if found["rates"] is None else _with_jobs(found["rates"].view(RATE_RECORD), RATE_DTYPE, found["row"]),
+        rates=None if found["rates"] is None else found["rates"].view(RATE_DTYPE),
         task_energy_j=found["task_energy_j"].reshape(problem.n_tasks, len(ENERGY_COMPONENTS)),
         busy_ns=found["busy_ns"],
         idle_energy_j=idle_ns * 1e-9 * problem.idle_power_w,
@@ -282,14 +267,6 @@ def _outcome(engine: Engine, problem: Problem, provenance: dict[str, Any]) -> Ou
         task_migrations=found["task_migrations"],
         provenance=provenance,
     )
-
-
-def _with_jobs(records: np.ndarray, dtype: np.dtype, row: np.ndarray) -> np.ndarray:
-    """The engine's records with the job's row for its uid."""
-    table = np.empty(len(records), dtype=dtype)
-    for name in dtype.names or ():
-        table[name] = row[records["uid"]] if name == "job" else records[name]
-    return table
 
 
 def _provenance(problem: Problem, policy: Policy, seed: int, settings: Mapping[str, Any]) -> dict[str, Any]:

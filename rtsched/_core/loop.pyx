@@ -130,15 +130,14 @@ cdef class Engine:
         """Hand over a dictionary of arrays and numbers, once.
 
         `jobs`, `layers` and `rates` are bytes of rtsched.outcome.JOB_DTYPE by (task, frame), of LAYER_DTYPE by (job, start) and of
-        rtsched.run.RATE_RECORD, or None when they were not kept; `row` tells which row of the jobs each uid has.
+        RATE_DTYPE by time, or None when they were not kept.
         """
         jobs, row = record.take_jobs(&self.record, &self.s)
         return {
             **record.results(&self.record, &self.s),
             "jobs": jobs,
-            "row": row,
-            "layers": record.layers_by_job(&self.record, row) if self.record.keeps_layers else None,
-            "rates": rates.row_bytes(&self.rates),
+            "layers": record.take_layers(&self.record, row) if self.record.keeps_layers else None,
+            "rates": rates.take_rows(&self.rates, row),
             "end_ns": self.end_ns,
         }
 

@@ -3,14 +3,12 @@
 from libc.stdint cimport int64_t
 
 from rtsched._core.roles cimport NativeRegulator
+from rtsched._core.rows cimport Rows
 from rtsched._core.state cimport State
-from rtsched._core.types cimport RateRecord
 
 
 cdef struct Rates:
-    RateRecord *rows  # in the order of time, then of what is said below
-    int64_t n_rows
-    int64_t capacity
+    Rows rows  # RateRows in the order of time, then of what is said below
     double *allocation  # [place]: of the last row of the layer that runs there; -1 before its first one. NULL when nothing is kept
     double *cap  # [place]: likewise
     bint is_kept
@@ -23,5 +21,6 @@ cdef void release(Rates *r) noexcept nogil
 cdef int add_changed(Rates *r, const State *s, NativeRegulator regulator) except -1 nogil
 # The layer at `place` ends at time_ns, or is cut there: its last row, where all is 0. None if it was never given anything.
 cdef int add_end(Rates *r, const State *s, int place, int64_t time_ns) except -1 nogil
-# The rows as an array of bytes, to be seen as a structured one; None when they were not kept.
-cdef object row_bytes(const Rates *r)
+# Hand over the rows: their bytes, to be seen as rtsched.outcome.RATE_DTYPE; None when they were not kept. `row`: which row of the jobs
+# each uid has. Once.
+cdef object take_rows(Rates *r, const int64_t[::1] row)

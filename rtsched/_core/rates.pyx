@@ -5,8 +5,9 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from rtsched._core cimport record
-from rtsched._core.types cimport RateRecord, Running
+from rtsched._core cimport rows
+from rtsched._core.rows cimport append
+from rtsched._core.types cimport RateRow, Running
 
 cdef enum:
     NOT_GIVEN = -1  # no allocation is negative
@@ -15,6 +16,7 @@ cdef enum:
 cdef int init(Rates *r, const State *s, bint is_kept) except -1 nogil:
     cdef int place
     memset(r, 0, sizeof(Rates))
+    rows.init(&r.rows, sizeof(RateRow))
     r.is_kept = is_kept
     if not is_kept:
         return 0
@@ -29,21 +31,17 @@ cdef int init(Rates *r, const State *s, bint is_kept) except -1 nogil:
 
 
 cdef void release(Rates *r) noexcept nogil:
-    free(r.rows)
+    rows.release(&r.rows)
     free(r.allocation)
     memset(r, 0, sizeof(Rates))
 
 
-cdef RateRecord *new_row(Rates *r, const State *s, const Running *layer, int64_t time_ns) except NULL nogil:
+cdef RateRow *new_row(Rates *r, const State *s, const Running *layer, int64_t time_ns) except NULL nogil:
     # A row of a layer that has and is given nothing.
-    cdef RateRecord *row
-    if r.n_rows == r.capacity:
-        r.rows = <RateRecord *>record.grown(r.rows, &r.capacity, sizeof(RateRecord))
-    row = &r.rows[r.n_rows]
-    r.n_rows += 1
-    memset(row, 0, sizeof(RateRecord))
+    cdef RateRow *row = <RateRow *>append(&r.rows)
+    memset(row, 0, sizeof(RateRow))
     row.time_ns, row.tiles, row.cap_bytes_per_ns = time_ns, layer.tiles, INFINITY
-    row.uid, row.layer, row.accelerator = s.jobs[layer.job].uid, layer.layer, layer.accelerator
+    row.job, row.layer, row.accelerator = s.jobs[layer.job].uid, layer.layer, layer.accelerator
     return row
 
 
@@ -51,7 +49,7 @@ cdef int add_changed(Rates *r, const State *s, NativeRegulator regulator) except
     cdef int place
     cdef double allocation
     cdef const Running *layer
-    cdef RateRecord *row
+    cdef RateRow *row
     for place in range(s.t.n_places):
         layer = &s.memory.running[place]
         if layer.job < 0:
@@ -75,5 +73,16 @@ cdef int add_end(Rates *r, const State *s, int place, int64_t time_ns) except -1
     return 0
 
 
-cdef object row_bytes(const Rates *r):
-    return record.copied(r.rows, r.n_rows * sizeof(RateRecord)) if r.is_kept else None
+cdef object take_rows(Rates *r, const int64_t[::1] row):
+    cdef unsigned char[::1] memory
+    cdef RateRow *table
+    cdef int64_t i
+    cdef int64_t n = r.rows.n
+    if not r.is_kept:
+        return None
+    memory = rows.take(&r.rows)
+    if n > 0:
+        table = <RateRow *>&memory[0]
+        for i in range(n):
+            table[i].job = row[table[i].job]
+    return memory.base

@@ -3,23 +3,15 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from rtsched._core.roles cimport WindowSums
+from rtsched._core.rows cimport Rows, append
 from rtsched._core.state cimport State
-from rtsched._core.types cimport Job, LayerRecord, Running, lowest_bit
-
-
-cdef enum:
-    FIRST_BLOCK_BITS = 8
-    N_DOUBLING = 12  # blocks, each of twice as many jobs as the one before; from then on all have as many
+from rtsched._core.types cimport Job, LayerRow, Running, lowest_bit
 
 
 cdef struct Record:
-    char **blocks  # JobRecords by uid, in blocks that never move and can be given back one by one
-    int row_bytes  # of a JobRecord, and of what is beyond 48 bits in its times where some may have more
-    int n_blocks
+    Rows jobs  # JobRecords by uid, each with what is beyond 48 bits in its times where some may have more
     int64_t n_jobs
-    LayerRecord *layers
-    int64_t n_layer_records
-    int64_t layer_capacity
+    Rows layers  # LayerRows in the order in which they ended
     bint keeps_layers
     double *task_energy_j  # [task * N_ENERGY + component]
     int64_t *busy_ns  # [place]
@@ -37,26 +29,18 @@ cdef void release(Record *r) noexcept nogil
 cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) except -1 nogil
 # Hand over the ended jobs by (task, frame): their bytes, to be seen as rtsched.outcome.JOB_DTYPE, and which row each uid has. Once.
 cdef tuple take_jobs(Record *r, const State *s)
-cdef int grow_layers(Record *r) except -1 nogil
 cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil
-# Room for more items, of which there were capacity[0]; what `memory` points to moves.
-cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL nogil
-cdef object copied(const void *data, int64_t n_bytes)
-# Bytes of the executed layers by (job, start), to be seen as rtsched.outcome.LAYER_DTYPE. `row`: from `take_jobs`. Layers are recorded
-# when they end, so those of a job stand in order.
-cdef object layers_by_job(const Record *r, const int64_t[::1] row)
+# Hand over the executed layers by (job, start): their bytes, to be seen as rtsched.outcome.LAYER_DTYPE. `row`: from `take_jobs`. Layers
+# are recorded when they end, so those of a job stand in order. Once.
+cdef object take_layers(Record *r, const int64_t[::1] row)
 # Everything but these, as arrays and numbers by name.
 cdef dict results(const Record *r, const State *s)
 
 
 cdef inline int add_layer(Record *r, const Job *job, const Running *layer, int64_t finish_ns) except -1 nogil:
-    cdef LayerRecord *row
-    if r.n_layer_records == r.layer_capacity:
-        grow_layers(r)
-    row = &r.layers[r.n_layer_records]
-    r.n_layer_records += 1
-    row.start_ns, row.finish_ns, row.tiles, row.switch_bytes = layer.start_ns, finish_ns, layer.tiles, layer.switch_bytes
-    row.uid, row.layer, row.accelerator = job.uid, layer.layer, layer.accelerator
+    cdef LayerRow *row = <LayerRow *>append(&r.layers)
+    row.job, row.layer, row.accelerator, row.tiles = job.uid, layer.layer, layer.accelerator, layer.tiles
+    row.start_ns, row.finish_ns, row.switch_bytes = layer.start_ns, finish_ns, layer.switch_bytes
     return 0
 
 

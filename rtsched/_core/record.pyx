@@ -1,9 +1,11 @@
 """Growing arrays of records, and the sums of a run and of a tuning window."""
 
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy, memset
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
+from rtsched._core cimport rows
+from rtsched._core.rows cimport add_block, free_block, row_at, rows_filled
 from rtsched._core.types cimport (
     AT_DEADLINE,
     AT_FINISH,
@@ -14,30 +16,11 @@ from rtsched._core.types cimport (
     STATUS_MET,
     JobRecord,
     JobRow,
-    LayerRecord,
     LayerRow,
 )
 
 import numpy as np
 
-
-cdef extern from *:
-    """
-    #if defined(__linux__)
-    #include <sys/mman.h>
-    #include <unistd.h>
-    #endif
-    /* Where the system gives large pages to those who ask: the first touch of a small one takes as long as some thirty layers. */
-    static void rtsched_ask_for_large_pages(void *memory, size_t n_bytes) {
-    #if defined(__linux__) && defined(MADV_HUGEPAGE)
-        const size_t least = (size_t)1 << 22, page = (size_t)sysconf(_SC_PAGESIZE), past = (size_t)memory % page;
-        if (n_bytes >= least) (void)madvise((char *)memory + (past ? page - past : 0), n_bytes - page, MADV_HUGEPAGE);
-    #else
-        (void)memory, (void)n_bytes;
-    #endif
-    }
-    """
-    void ask_for_large_pages "rtsched_ask_for_large_pages"(void *memory, size_t n_bytes) noexcept nogil
 
 cdef enum:
     TIME_BITS = 48
@@ -56,7 +39,8 @@ cdef int init(Record *r, const State *s, bint keeps_layers) except -1 nogil:
     cdef int n = s.t.n_tasks
     memset(r, 0, sizeof(Record))
     r.keeps_layers = keeps_layers
-    r.row_bytes = sizeof(JobRecord) + (N_TIMES * sizeof(uint16_t) if latest_ns(s) >> (TIME_BITS - 1) else 0)
+    rows.init(&r.jobs, sizeof(JobRecord) + (N_TIMES * sizeof(uint16_t) if latest_ns(s) >> (TIME_BITS - 1) else 0))
+    rows.init(&r.layers, sizeof(LayerRow))
     r.task_energy_j = <double *>calloc(n * N_ENERGY, sizeof(double))
     r.busy_ns = <int64_t *>calloc(s.t.n_places, sizeof(int64_t))
     r.task_switches = <int64_t *>calloc(n, sizeof(int64_t))
@@ -76,11 +60,8 @@ cdef int init(Record *r, const State *s, bint keeps_layers) except -1 nogil:
 
 
 cdef void release(Record *r) noexcept nogil:
-    cdef int i
-    for i in range(r.n_blocks):
-        free(r.blocks[i])
-    free(r.blocks)
-    free(r.layers)
+    rows.release(&r.jobs)
+    rows.release(&r.layers)
     free(r.task_energy_j)
     free(r.busy_ns)
     free(r.task_switches)
@@ -92,69 +73,26 @@ cdef void release(Record *r) noexcept nogil:
     memset(r, 0, sizeof(Record))
 
 
-cdef void *grown(void *memory, int64_t *capacity, size_t item_bytes) except NULL nogil:
-    cdef int64_t n = 2 * capacity[0] + 256
-    memory = realloc(memory, n * item_bytes)
-    if memory == NULL:
-        with gil:
-            raise MemoryError(f"no memory for {n} records")
-    ask_for_large_pages(memory, n * item_bytes)
-    capacity[0] = n
-    return memory
-
-
-cdef inline int64_t block_size(int block) noexcept nogil:
-    return <int64_t>1 << (FIRST_BLOCK_BITS + min(block, N_DOUBLING - 1))
-
-
-cdef inline JobRecord *record_of(const Record *r, int64_t uid, int *block) noexcept nogil:
-    # NULL while its block is not there.
-    cdef int64_t place = uid
-    block[0] = 0
-    while block[0] < N_DOUBLING - 1 and place >= block_size(block[0]):
-        place -= block_size(block[0])
-        block[0] += 1
-    if block[0] == N_DOUBLING - 1:
-        block[0] += <int>(place >> (FIRST_BLOCK_BITS + N_DOUBLING - 1))
-        place &= block_size(N_DOUBLING) - 1
-    return <JobRecord *>(r.blocks[block[0]] + place * r.row_bytes) if block[0] < r.n_blocks else NULL
-
-
 cdef inline void put_time(const Record *r, JobRecord *row, int which, int64_t time_ns) noexcept nogil:
     cdef uint64_t bits = <uint64_t>time_ns
     row.low[which], row.middle[which] = <uint32_t>bits, <uint16_t>(bits >> 32)
-    if r.row_bytes > <int>sizeof(JobRecord):
+    if r.jobs.row_bytes > <int>sizeof(JobRecord):
         (<uint16_t *>(row + 1))[which] = <uint16_t>(bits >> TIME_BITS)
 
 
 cdef inline int64_t time_of(const Record *r, const JobRecord *row, int which) noexcept nogil:
     cdef uint64_t bits = row.low[which] | <uint64_t>row.middle[which] << 32
-    if r.row_bytes > <int>sizeof(JobRecord):
+    if r.jobs.row_bytes > <int>sizeof(JobRecord):
         return <int64_t>(bits | <uint64_t>(<const uint16_t *>(row + 1))[which] << TIME_BITS)
     return <int64_t>(bits << (64 - TIME_BITS)) >> (64 - TIME_BITS)  # with its sign
 
 
-cdef int add_block(Record *r) except -1 nogil:
-    cdef void *blocks = realloc(r.blocks, (r.n_blocks + 1) * sizeof(char *))
-    cdef void *block = malloc(block_size(r.n_blocks) * r.row_bytes)
-    if blocks != NULL:
-        r.blocks = <char **>blocks
-    if blocks == NULL or block == NULL:
-        free(block)
-        with gil:
-            raise MemoryError(f"no memory for {block_size(r.n_blocks)} more jobs")
-    ask_for_large_pages(block, block_size(r.n_blocks) * r.row_bytes)
-    r.blocks[r.n_blocks] = <char *>block
-    r.n_blocks += 1
-    return 0
-
-
 cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) except -1 nogil:
     cdef int block
-    cdef JobRecord *row = record_of(r, job.uid, &block)
+    cdef JobRecord *row = <JobRecord *>row_at(&r.jobs, job.uid, &block)
     while row == NULL:
-        add_block(r)
-        row = record_of(r, job.uid, &block)
+        add_block(&r.jobs)
+        row = <JobRecord *>row_at(&r.jobs, job.uid, &block)
     r.n_jobs += 1
     put_time(r, row, AT_RELEASE, job.release_ns)
     put_time(r, row, AT_START, job.start_ns)
@@ -171,11 +109,6 @@ cdef int add_job(Record *r, const Job *job, int status, int64_t finish_ns) excep
     return 0
 
 
-cdef int grow_layers(Record *r) except -1 nogil:
-    r.layers = <LayerRecord *>grown(r.layers, &r.layer_capacity, sizeof(LayerRecord))
-    return 0
-
-
 cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil:
     cdef int n = r.window.n_tasks
     r.window.start_ns = start_ns
@@ -183,15 +116,6 @@ cdef void clear_window(Record *r, int64_t start_ns) noexcept nogil:
     memset(r.window.n_violated, 0, n * sizeof(int64_t))
     memset(r.window.energy_j, 0, n * sizeof(double))
     memset(r.window.worst_energy_j, 0, n * sizeof(double))
-
-
-cdef object copied(const void *data, int64_t n_bytes):
-    cdef unsigned char[::1] target
-    answer = np.empty(n_bytes, dtype=np.uint8)
-    if n_bytes:
-        target = answer
-        memcpy(&target[0], data, n_bytes)
-    return answer
 
 
 cdef dict results(const Record *r, const State *s):
@@ -227,10 +151,9 @@ cdef tuple take_jobs(Record *r, const State *s):
     table = <JobRow *>&memory[0]
     with nogil:
         for i in range(n):
-            job = record_of(r, i, &block)
+            job = <const JobRecord *>row_at(&r.jobs, i, &block)
             if block > at:
-                free(r.blocks[at])
-                r.blocks[at] = NULL
+                free_block(&r.jobs, at)
                 at = block
             table[row[i]] = JobRow(
                 row[i], job.task, job.frame, s.t.task_model[job.task], job.subnet, job.priority,
@@ -250,33 +173,38 @@ cdef object rows_by_frame(const Record *r):
     cdef int32_t[::1] task = task_array
     cdef int32_t[::1] frame = frame_array
     for i in range(r.n_jobs):
-        job = record_of(r, i, &block)
+        job = <const JobRecord *>row_at(&r.jobs, i, &block)
         task[i], frame[i] = job.task, job.frame
     row = np.empty(r.n_jobs, dtype=np.int64)
     row[np.lexsort((frame_array, task_array))] = np.arange(r.n_jobs)
     return row
 
 
-cdef object layers_by_job(const Record *r, const int64_t[::1] row):
+cdef object take_layers(Record *r, const int64_t[::1] row):
     cdef int64_t[::1] first = np.zeros(len(row) + 1, dtype=np.int64)  # place of each job's next layer
-    cdef const LayerRecord *source
+    cdef const LayerRow *source
     cdef LayerRow *target
     cdef int64_t i, job
-    table = np.empty(r.n_layer_records * sizeof(LayerRow), dtype=np.uint8)
+    cdef int block
+    table = np.empty(r.layers.n * sizeof(LayerRow), dtype=np.uint8)
     cdef unsigned char[::1] memory = table
-    if r.n_layer_records == 0:
+    if r.layers.n == 0:
         return table
     target = <LayerRow *>&memory[0]
     with nogil:
-        for i in range(r.n_layer_records):
-            first[row[r.layers[i].uid] + 1] += 1
+        for block in range(r.layers.n_blocks):
+            source = <const LayerRow *>r.layers.blocks[block]
+            for i in range(rows_filled(&r.layers, block)):
+                first[row[source[i].job] + 1] += 1
         for i in range(1, len(row)):
             first[i] += first[i - 1]
-        for i in range(r.n_layer_records):
-            source = &r.layers[i]
-            job = row[source.uid]
-            target[first[job]] = LayerRow(
-                job, source.layer, source.accelerator, source.tiles, source.start_ns, source.finish_ns, source.switch_bytes
-            )
-            first[job] += 1
+        for block in range(r.layers.n_blocks):
+            source = <const LayerRow *>r.layers.blocks[block]
+            for i in range(rows_filled(&r.layers, block)):
+                job = row[source[i].job]
+                target[first[job]] = source[i]
+                target[first[job]].job = job
+                first[job] += 1
+            free_block(&r.layers, block)
+    rows.release(&r.layers)
     return table

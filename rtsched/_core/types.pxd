@@ -213,20 +213,9 @@ cdef packed struct JobRow:
     int64_t isolated_ns
 
 
-cdef struct LayerRecord:
-    # One executed layer, kept on demand, in the order in which they end.
-    int64_t start_ns
-    int64_t finish_ns
-    uint64_t tiles
-    int64_t switch_bytes
-    int32_t uid
-    int32_t layer
-    int32_t accelerator
-
-
 cdef struct LayerRow:
-    # The same in an outcome. The same fields as rtsched.outcome.LAYER_DTYPE.
-    int64_t job  # row of the outcome's jobs
+    # One executed layer, kept on demand. The same fields as rtsched.outcome.LAYER_DTYPE.
+    int64_t job  # its uid until the run is over, then its row in the outcome's jobs; likewise in the next
     int32_t layer
     int32_t accelerator
     uint64_t tiles
@@ -235,16 +224,15 @@ cdef struct LayerRow:
     int64_t switch_bytes
 
 
-cdef struct RateRecord:
-    # What a layer is given of the DRAM from time_ns on, kept on demand. The same fields as rtsched.run.RATE_RECORD.
+cdef struct RateRow:
+    # What a layer is given of the DRAM from time_ns on, kept on demand. The same fields as rtsched.outcome.RATE_DTYPE.
     int64_t time_ns
+    int64_t job
+    int32_t layer
+    int32_t accelerator
     uint64_t tiles
     double demand_bytes_per_ns
     double allocation_bytes_per_ns  # served rate times demand
     double cap_bytes_per_ns  # inf for none
-    int32_t uid
-    int32_t layer
-    int32_t accelerator
     int32_t window_cycles  # of the access counter that makes the cap; 0: off
     int32_t threshold  # accesses in a window
-    int32_t padding

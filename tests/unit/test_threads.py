@@ -6,12 +6,14 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from builders import chain, problem_of
 from strategies import python_policies
 
 import rtsched
 from rtsched.policies.registry import policy_names
 from rtsched.run import run
 from rtsched.study.many import simulate_many
+from rtsched.workload.scenario import Task
 
 N_THREADS = 8
 
@@ -49,6 +51,28 @@ def test_one_problem_serves_all_policies_at_once(problem):
     works = [lambda one=one: bytes_of(run(problem, one, seed=3, layers=True, rates=True)) for one in [*policy_names(), *python_policies()]]
     assert at_once(works) == [work() for work in works]
     assert arrays_of(problem) == before
+
+
+def test_long_tables_are_whole_in_memory_that_runs_before_left():
+    """Two layers of 10 ns after each other without end, of which each thread records another number, some more than once."""
+    loop = Task(name="loop", model=chain("m", 2), outstanding=1, deadline_ms=1.0)
+    problems = {n: problem_of([loop], {"m": [[10]] * 2}, dram_bytes=4, duration_s=n * 1e-8) for n in (150_000, 200_000, 350_000)}
+
+    def check(n):
+        outcome = run(problems[n], "fcfs", layers=True, rates=True)
+        begins = 10 * np.arange(n)
+        ended, rates = outcome.layers[outcome.layers["finish_ns"] <= 10 * n], outcome.rates
+        assert np.array_equal(ended["start_ns"], begins)
+        assert np.array_equal(ended["job"], np.arange(n) // 2)
+        assert np.array_equal(ended["layer"], np.arange(n) % 2)
+        started = rates["demand_bytes_per_ns"] > 0
+        assert np.array_equal(rates["time_ns"][started][:n], begins)
+        assert np.array_equal(rates["job"][~started][:n], np.arange(n) // 2)
+        return [outcome.jobs.tobytes(), outcome.layers.tobytes(), rates.tobytes()]
+
+    expected = {n: check(n) for n in problems}
+    order = [200_000, 350_000, 150_000, 200_000, 350_000, 200_000]
+    assert at_once([lambda n=n: check(n) for n in order]) == [expected[n] for n in order]
 
 
 @pytest.mark.parametrize("policy", python_policies(), ids=lambda policy: policy.name)
