@@ -7,7 +7,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from rtsched._core cimport draws, releases
 from rtsched._core.releases cimport Release, Releases
-from rtsched._core.state cimport TableOwner
+from rtsched._core.state cimport TableOwner, tables_of
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def root_releases(problem, uint64_t seed, int64_t at_most):
 
     None when they are more than `at_most`.
     """
-    cdef TableOwner owner = TableOwner(problem)
+    cdef TableOwner owner = tables_of(problem)
     cdef Releases r
     cdef Release next
     cdef int64_t i, n = 0
@@ -46,7 +46,7 @@ def root_releases(problem, uint64_t seed, int64_t at_most):
 
 def existing(problem, uint64_t seed, int child, const int64_t[::1] frames):
     """Whether a child's job exists for frames for which its first parent's does: ndarray of bool."""
-    cdef TableOwner owner = TableOwner(problem)
+    cdef TableOwner owner = tables_of(problem)
     cdef Releases r
     cdef Py_ssize_t i
     cdef uint8_t[::1] found = np.empty(len(frames), dtype=np.uint8)
@@ -58,7 +58,7 @@ def existing(problem, uint64_t seed, int child, const int64_t[::1] frames):
 
 def paths(problem, uint64_t seed, int task, const int64_t[::1] frames, int subnet):
     """Which layers of a subnet the task's jobs execute: ndarray of bool, shape (n_frames, n_layers of the subnet)."""
-    cdef TableOwner owner = TableOwner(problem)
+    cdef TableOwner owner = tables_of(problem)
     cdef int first = owner.tables.block_first_layer[owner.tables.subnet_first_block[subnet]]
     cdef int last = owner.tables.block_first_layer[owner.tables.subnet_first_block[subnet + 1]]
     cdef uint8_t[:, ::1] found = np.zeros((len(frames), last - first), dtype=np.uint8)
@@ -74,7 +74,7 @@ def paths(problem, uint64_t seed, int task, const int64_t[::1] frames, int subne
 
 def factors(problem, uint64_t seed, int task, const int64_t[::1] frames, int n_layers):
     """What layers take as a multiple of their estimates: ndarray of float64, shape (n_frames, n_layers), by place in the subnet."""
-    cdef TableOwner owner = TableOwner(problem)
+    cdef TableOwner owner = tables_of(problem)
     cdef double[:, ::1] found = np.empty((len(frames), n_layers))
     cdef Py_ssize_t i
     cdef int layer
@@ -89,7 +89,7 @@ def recorded(problem, int task, const int64_t[::1] frames, int n_layers):
 
     0 for layers behind the last recorded one.
     """
-    cdef TableOwner owner = TableOwner(problem)
+    cdef TableOwner owner = tables_of(problem)
     cdef int64_t[:, ::1] found = np.zeros((len(frames), n_layers), dtype=np.int64)
     cdef int64_t n_recorded = len(problem.recorded_ns)
     cdef Py_ssize_t i

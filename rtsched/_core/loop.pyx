@@ -9,7 +9,7 @@ from rtsched._core cimport assign, cascade, draws, execute, memory, rates, recor
 from rtsched._core.bridges cimport bridge_dropper, bridge_mapper, bridge_regulator, bridge_selector, bridge_tuner
 from rtsched._core.releases cimport Release
 from rtsched._core.roles cimport FORM_ASSIGN, FORM_KEY, NOTE_DISPATCH, NOTE_JOB_END, NOTE_LAYER_END, NOTE_RELEASE, Dispatch
-from rtsched._core.state cimport TableOwner, cost_of, latency_ns
+from rtsched._core.state cimport cost_of, latency_ns, tables_of
 from rtsched._core.types cimport (
     ARRIVAL_CLOSED,
     NEVER_NS,
@@ -49,7 +49,7 @@ cdef class Engine:
         bint keeps_layers=False, bint keeps_rates=False,
     ):
         self.end_ns = -1
-        self.tables = TableOwner(problem)
+        self.tables = tables_of(problem)
         state.init(&self.s, &self.tables.tables, seed)
         record.init(&self.record, &self.s, keeps_layers)
         rates.init(&self.rates, &self.s, keeps_rates)

@@ -17,12 +17,16 @@ from rtsched._core.types cimport CostRow, Job, Running, Tables
 cdef class TableOwner:
     # Keeps a problem's arrays alive and C-contiguous while `tables` points into them.
     cdef Tables tables
-    cdef readonly object problem
+    cdef object problem  # while its arrays are looked at
     cdef list arrays
     cdef const int32_t *firsts(self, str name) except NULL
     cdef const void *members(self, str firsts, str name, object dtype) except NULL
     cdef const void *pointer(self, str name, object dtype, object shape) except NULL
     cdef const void *address(self, object array) except NULL
+
+
+# Made once for all runs of a problem, whose arrays nobody writes to.
+cdef TableOwner tables_of(object problem)
 
 
 cdef struct State:

@@ -7,6 +7,8 @@ from libc.string cimport memset
 from rtsched._core cimport heap, memory
 from rtsched._core.types cimport CostRow, Job, Tables
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
 
@@ -83,6 +85,7 @@ cdef class TableOwner:
         t.efficiency = <const double *>self.pointer("efficiency", double, (t.n_efficiency,))
         t.is_fair, t.has_switch = problem.is_fair, problem.has_switch
         t.regroup_ns, t.dram_j_per_byte = problem.regroup_ns, problem.dram_j_per_byte
+        self.problem = None  # so that it need not stay for its tables
 
     cdef const int32_t *firsts(self, str name) except NULL:
         """Where each task's members begin."""
@@ -107,6 +110,16 @@ cdef class TableOwner:
         data = array.reshape(-1).view(np.uint8)
         self.arrays.append(array)
         return &data[0]
+
+
+_tables = WeakKeyDictionary()
+
+
+cdef TableOwner tables_of(object problem):
+    owner = _tables.get(problem)
+    if owner is None:
+        owner = _tables[problem] = TableOwner(problem)
+    return owner
 
 
 cdef int init(State *s, const Tables *t, uint64_t seed) except -1 nogil:
