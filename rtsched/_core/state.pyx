@@ -7,9 +7,9 @@ from libc.string cimport memset
 from rtsched._core cimport heap, memory
 from rtsched._core.types cimport CostRow, Job, Tables
 
-from weakref import WeakKeyDictionary
-
 import numpy as np
+
+from rtsched._kept import kept_for
 
 
 cdef class TableOwner:
@@ -112,14 +112,8 @@ cdef class TableOwner:
         return &data[0]
 
 
-_tables = WeakKeyDictionary()
-
-
 cdef TableOwner tables_of(object problem):
-    owner = _tables.get(problem)
-    if owner is None:
-        owner = _tables[problem] = TableOwner(problem)
-    return owner
+    return kept_for(problem, TableOwner)
 
 
 cdef int init(State *s, const Tables *t, uint64_t seed) except -1 nogil:

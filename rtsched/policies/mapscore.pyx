@@ -15,6 +15,7 @@ from rtsched._core.types cimport Job, lowest_bit
 import numpy as np
 
 from rtsched._core.roles import ContractError
+from rtsched._kept import kept_for
 from rtsched.policies.roles import Setting
 
 cdef enum:
@@ -109,7 +110,7 @@ cdef class MapScore(NativeMapper):
     cdef Late late
     cdef double largest  # urgency of a job that is not late
     cdef double[::1] weights  # the same memory
-    cdef double[:, ::1] terms  # [layer, column]: side by side, so that a job's are one or two cache lines
+    cdef const double[:, ::1] terms  # [layer, column]: side by side, so that a job's are one or two cache lines
     cdef int[::1] last  # [accelerator]: slot of the last job on its only tile, -1 for none; of this decision
     cdef double[::1] flush_bytes  # [accelerator]: what another job than that displaces; of this decision
     # Where accelerators have one tile, the terms of the ready jobs. A column's values stand side by side, so that what is done to all
@@ -130,7 +131,7 @@ cdef class MapScore(NativeMapper):
     cpdef object start(self, object problem):
         cdef MapScore run = type(self)(**{one.name: getattr(self, one.name) for one in self.settings})
         n = problem.n_accelerators
-        run.terms = terms_of(problem, self.preference, self.starvation)
+        run.terms = kept_for(problem, terms_of, self.preference, self.starvation)
         run.last, run.flush_bytes = np.full(n, -1, dtype=np.intc), np.zeros(n)
         run.parameters = run.weights = np.array([self.alpha, self.beta])
         latest_ns = problem.end_ns + int(problem.task_deadline_ns.max())
@@ -427,6 +428,7 @@ def terms_of(problem, preference, starvation):
             largest = there[..., on].max(axis=1)[:, np.newaxis, np.newaxis]
             there[..., columns] /= np.where(largest > 0.0, largest, 1.0)
     there[~is_able, LATENCY] = np.nan
+    terms.setflags(write=False)
     return terms
 
 

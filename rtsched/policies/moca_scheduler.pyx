@@ -16,8 +16,9 @@ from rtsched.policies.static cimport StaticPartition
 
 import numpy as np
 
+from rtsched._kept import kept_for
 from rtsched.policies.roles import Setting
-from rtsched.policies.static import GROUPS, LATE, PATIENCE, QUEUES, fastest_group
+from rtsched.policies.static import GROUPS, LATE, PATIENCE, QUEUES, fastest_group, groups_of
 from rtsched.workload.scenario import MAX_PRIORITY
 
 IDLE = ("leave", "take")
@@ -96,7 +97,7 @@ cdef class MocaScheduler(StaticPartition):
     cdef int prepare(self, object problem) except -1:
         StaticPartition.prepare(self, problem)
         if self.mix:
-            demand = average_demand(problem, np.asarray(self.time_ns), np.asarray(self.size))
+            demand = kept_for(problem, average_demand, self.groups)
             self.kinds = np.where(demand > self.memory_share * problem.peak_bytes_per_ns, HEAVY, LIGHT).astype(np.uint8)
         return 0
 
@@ -254,25 +255,24 @@ cdef int fastest_tiles(const State *s, const Job *job, int accelerator, int leas
     return best
 
 
-def average_demand(problem, times_ns, sizes):
+def average_demand(problem, groups):
     """DRAM bytes of all layers over the time alone, of each task's largest subnet on the group on which it is fastest.
 
     Parameters
     ----------
     problem : Problem
-    times_ns : ndarray of int64, shape (n_tasks, n_accelerators)
-        Of the whole; 0 where it cannot run.
-    sizes : ndarray of int64, shape (n_accelerators,)
-        Tiles of a group.
+    groups : int
+        Of an accelerator, at most.
 
     Returns
     -------
     ndarray of float64, shape (n_tasks,)
         Bytes per ns.
     """
+    _, sizes, times_ns, alone_ns, _ = kept_for(problem, groups_of, groups)
     where = fastest_group(times_ns)
     bounds = problem.block_first_layer[problem.subnet_first_block]
     subnet = problem.model_first_subnet[problem.task_model]
     options = problem.option_first[where] + sizes[where] - 1
     moved = [problem.costs["dram_bytes"][bounds[i] : bounds[i + 1], option].sum() for i, option in zip(subnet, options, strict=True)]
-    return np.array(moved, dtype=np.float64) / times_ns[np.arange(problem.n_tasks), where]
+    return np.array(moved, dtype=np.float64) / alone_ns

@@ -25,11 +25,11 @@ cdef class StaticPartition(NativeMapper):
     cdef readonly double patience
     cdef bint is_late_last
     cdef Heap waiting[2 * N_KINDS]  # the waiting jobs of each kind by their place in the queue, then those that come last; scratch
-    cdef int[::1] size  # [accelerator]: tiles of a group
-    cdef int[::1] n_groups  # [accelerator]
-    cdef int64_t[:, ::1] time_ns  # [task, accelerator]: of the whole job; 0: cannot run there
-    cdef double[::1] alone_ns  # [task]: the smallest of these
-    cdef double[::1] first_ns  # [task]: of the first layer there
+    cdef const int[::1] size  # [accelerator]: tiles of a group
+    cdef const int[::1] n_groups  # [accelerator]
+    cdef const int64_t[:, ::1] time_ns  # [task, accelerator]: of the whole job; 0: cannot run there
+    cdef const double[::1] alone_ns  # [task]: the smallest of these
+    cdef const double[::1] first_ns  # [task]: of the first layer there
     cdef unsigned char[::1] kinds  # [task]: of its jobs; all 0, unless a subclass tells them apart
     cdef int[::1] n_free  # [accelerator]: free groups; scratch of `assign`, like the two below
     cdef int n_left  # their sum

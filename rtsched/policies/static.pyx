@@ -17,6 +17,7 @@ from rtsched._core.types cimport Job
 
 import numpy as np
 
+from rtsched._kept import kept_for
 from rtsched.errors import InputError
 from rtsched.policies.roles import Policy, Setting
 
@@ -65,6 +66,43 @@ def times_on_groups(problem, sizes):
             faults.append(f"task {problem.task_names[task]!r}: no accelerator's group of tiles can run every layer of model {name!r}")
     if faults:
         raise InputError(faults)
+    return answer
+
+
+def groups_of(problem, groups):
+    """The groups that tiles are split into, and how long tasks take on them.
+
+    Parameters
+    ----------
+    problem : Problem
+    groups : int
+        Of an accelerator, at most.
+
+    Returns
+    -------
+    n_groups, size : ndarray of intc, shape (n_accelerators,)
+        Groups, and tiles of each.
+    times_ns : ndarray of int64, shape (n_tasks, n_accelerators)
+        From `times_on_groups`.
+    alone_ns, first_ns : ndarray of float64, shape (n_tasks,)
+        Of the whole job, and of its first layer, where the whole is fastest.
+
+    Raises
+    ------
+    InputError
+        As `times_on_groups`.
+    """
+    tiles = np.diff(problem.option_first[: problem.n_accelerators + 1]).astype(np.int64)
+    n_groups = np.minimum(tiles, groups)
+    size = tiles // n_groups
+    times_ns = times_on_groups(problem, size)
+    where = fastest_group(times_ns)
+    first = problem.block_first_layer[problem.subnet_first_block[problem.model_first_subnet[problem.task_model]]]
+    alone_ns = times_ns[np.arange(problem.n_tasks), where].astype(np.float64)
+    first_ns = problem.costs["t_iso_ns"][first, problem.option_first[where] + size[where] - 1].astype(np.float64)
+    answer = n_groups.astype(np.intc), size.astype(np.intc), times_ns, alone_ns, first_ns
+    for array in answer:
+        array.setflags(write=False)
     return answer
 
 
@@ -123,17 +161,9 @@ cdef class StaticPartition(NativeMapper):
         return run
 
     cdef int prepare(self, object problem) except -1:
-        tiles = np.diff(problem.option_first[: problem.n_accelerators + 1]).astype(np.int64)
-        n_groups = np.minimum(tiles, self.groups)
-        size = tiles // n_groups
-        times_ns = times_on_groups(problem, size)
-        self.n_groups, self.size, self.time_ns = n_groups.astype(np.intc), size.astype(np.intc), times_ns
+        self.n_groups, self.size, self.time_ns, self.alone_ns, self.first_ns = kept_for(problem, groups_of, self.groups)
         self.n_free = np.zeros(problem.n_accelerators, dtype=np.intc)
         self.kinds = np.zeros(problem.n_tasks, dtype=np.uint8)
-        where = fastest_group(times_ns)
-        first = problem.block_first_layer[problem.subnet_first_block[problem.model_first_subnet[problem.task_model]]]
-        self.alone_ns = times_ns[np.arange(problem.n_tasks), where].astype(np.float64)
-        self.first_ns = problem.costs["t_iso_ns"][first, problem.option_first[where] + size[where] - 1].astype(np.float64)
         return 0
 
     cdef int assign(self, const State *s, DispatchList *dispatches) except -1 nogil:
