@@ -61,17 +61,15 @@ cdef inline void drop(Claims *c, int place) noexcept nogil:
         c.items[i] = c.items[i + is_behind]
 
 
-cdef inline void put_in_order(Claims *c) noexcept nogil:
-    cdef Claim *items = c.items
-    cdef int i, j, place
-    cdef double rate
-    for i in range(c.n_ordered, c.n):
-        j, rate, place = i, items[i].bytes_per_ns, items[i].place
-        while j > 0 and (items[j - 1].bytes_per_ns > rate or (items[j - 1].bytes_per_ns == rate and items[j - 1].place > place)):
-            items[j] = items[j - 1]
-            j -= 1
-        items[j].bytes_per_ns, items[j].place = rate, place
-    c.n_ordered = c.n
+cdef inline void insert(Claim *items, int n, int place, double bytes_per_ns) noexcept nogil:
+    # Into n that are in order.
+    cdef int i = n
+    while i > 0 and (
+        items[i - 1].bytes_per_ns > bytes_per_ns or (items[i - 1].bytes_per_ns == bytes_per_ns and items[i - 1].place > place)
+    ):
+        items[i] = items[i - 1]
+        i -= 1
+    items[i].bytes_per_ns, items[i].place = bytes_per_ns, place
 
 
 cdef inline void enter(Memory *m, int place) noexcept nogil:
@@ -83,9 +81,12 @@ cdef inline void enter(Memory *m, int place) noexcept nogil:
     m.n_running_on[r.accelerator] += 1
     m.n_running += 1
     if r.demand_bytes_per_ns > 0.0:
-        add(&m.asks, place, r.demand_bytes_per_ns)
-        if m.is_short:
-            put_in_order(&m.asks)
+        if m.is_short and m.asks.n_ordered == m.asks.n:
+            insert(m.asks.items, m.asks.n, place, r.demand_bytes_per_ns)
+            m.asks.n += 1
+            m.asks.n_ordered += 1
+        else:
+            add(&m.asks, place, r.demand_bytes_per_ns)
     if m.is_l2_limited and r.l2_demand_bytes_per_ns > 0.0:
         add(&m.l2_demands, place, r.l2_demand_bytes_per_ns)
 

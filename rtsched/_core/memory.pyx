@@ -68,6 +68,12 @@ cdef inline double sum_of(const Claims *c) noexcept nogil:
     return total
 
 
+cdef inline void put_in_order(Claims *c) noexcept nogil:
+    while c.n_ordered < c.n:
+        insert(c.items, c.n_ordered, c.items[c.n_ordered].place, c.items[c.n_ordered].bytes_per_ns)
+        c.n_ordered += 1
+
+
 cdef inline bint is_enough(Claims *c, double bandwidth) noexcept nogil:
     # Whether there is as much as is claimed, in all. If not, the claims are in order. What is answered does not depend on how they came.
     cdef double total = sum_of(c)
