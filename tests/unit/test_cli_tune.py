@@ -127,7 +127,7 @@ def test_held_out_seeds_follow_the_others():
 
 
 def test_ctrl_c_prints_the_best_so_far(tmp_path):
-    arguments = ("tune", "vr_gaming", "-P", "dream-fixed", *OVER, "--load", "2", "--seeds", "2", "--duration", "0.3", "--trials", "100000")
+    arguments = ("tune", "vr_gaming", "-P", "dream-fixed", *OVER, "--load", "2", "--seeds", "2", "--duration", "20", "--trials", "100000")
     process = start(*arguments, "--json", tmp_path / "out.json")
     while not is_running(process.pid):
         time.sleep(0.05)

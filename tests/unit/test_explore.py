@@ -284,7 +284,7 @@ def test_ctrl_c_before_anything_is_known():
         raise KeyboardInterrupt
 
     with pytest.raises(rtsched.ExplorationInterrupted) as caught:
-        rtsched.explore("vr_gaming", None, "eft", **{**BRIEF, "duration_s": 30}, progress=interrupt)
+        rtsched.explore("vr_gaming", None, "eft", **{**BRIEF, "duration_s": 3000}, progress=interrupt)
     found = caught.value.exploration
     assert (found.evaluated, found.front, found.smallest) == ((), (), None)
     assert len(list(to_csv(found))) == 1

@@ -282,7 +282,8 @@ def test_a_study_that_was_stopped_is_usable_and_goes_on(tmp_path, folder, findin
     """Ctrl-C in the second part: the first is written, and what comes later makes the same files."""
 
     def stop(title, n_done, n_runs):
-        if title == STAGES["loads"].title and n_done >= 30:
+        # So many that some cases are whole, even if one run takes as long as all others.
+        if title == STAGES["loads"].title and n_done >= n_runs // 2:
             raise KeyboardInterrupt
 
     with pytest.raises(RunsInterrupted):
