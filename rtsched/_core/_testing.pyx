@@ -64,7 +64,7 @@ cdef class RankedHandles:
 
 
 cdef class UnorderedHandles:
-    """A heap in no order, of which the first are taken one by one."""
+    """A queue that is filled in no order, looked at and put in order."""
 
     cdef Heap h
 
@@ -77,8 +77,13 @@ cdef class UnorderedHandles:
     def append(self, int64_t key, int64_t second, int task, int64_t frame, int handle):
         heap.append(&self.h, Entry(key, second, frame, task, handle))
 
-    def take_first(self):
-        return heap.take_first(&self.h).handle
+    def first(self):
+        heap.bring_first(&self.h)
+        return self.h.entries[0].handle
+
+    def pop_all(self):
+        heap.put_in_order(&self.h)
+        return [heap.pop(&self.h).handle for _ in range(self.h.n)]
 
 
 cdef class SharedMemory:

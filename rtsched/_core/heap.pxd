@@ -95,8 +95,8 @@ cdef inline Entry pop(Heap *h) noexcept nogil:
 
 
 cdef inline int append(Heap *h, Entry entry) except -1 nogil:
-    # For a queue of which mostly one is taken, and which is made anew then: put in no order. Of such a heap, which is not indexed, only
-    # `take_first` finds the first. 0, or -1 with MemoryError set.
+    # For a queue that is made anew each time, and of which mostly one is taken: put in no order, into a heap that is not indexed. Then
+    # comes `bring_first`, if the first one is enough, or `put_in_order`. 0, or -1 with MemoryError set.
     if h.n == h.capacity:
         grow(h, entry.handle)
     h.entries[h.n] = entry
@@ -104,22 +104,21 @@ cdef inline int append(Heap *h, Entry entry) except -1 nogil:
     return 0
 
 
-cdef inline int first_of(const Heap *h) noexcept nogil:
-    # The place of the first among entries in no order; there must be one.
+cdef inline void bring_first(Heap *h) noexcept nogil:
+    # To the root; the others stay in no order.
     cdef int i
     cdef int first = 0
     for i in range(1, h.n):
         first = i if before(&h.entries[i], &h.entries[first]) else first
-    return first
+    if first > 0:
+        h.entries[0], h.entries[first] = h.entries[first], h.entries[0]
 
 
-cdef inline Entry take_first(Heap *h) noexcept nogil:
-    # Of entries in no order; there must be one.
-    cdef int at = first_of(h)
-    cdef Entry first = h.entries[at]
-    h.n -= 1
-    h.entries[at] = h.entries[h.n]
-    return first
+cdef inline void put_in_order(Heap *h) noexcept nogil:
+    # As if all had been pushed.
+    cdef int i
+    for i in range(h.n // 2 - 1, -1, -1):
+        sink(h, i, h.entries[i])
 
 
 cdef inline Entry replace(Heap *h, Entry entry) noexcept nogil:

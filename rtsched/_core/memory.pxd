@@ -16,7 +16,8 @@ cdef struct Claim:
 
 
 cdef struct Claims:
-    # Some places. Their order, ascending by (rate, place), matters only when they claim more than there is, and is made only then.
+    # Some places. Their order, ascending by (rate, place), matters only when they claim more than there is, and is made only when
+    # they claim about as much or more.
     Claim *items
     int n
     int n_ordered  # of the first ones; the others stand as they came

@@ -1,4 +1,4 @@
-"""Rows of changed allocations and caps, in a growing array."""
+"""Rows of changed allocations and caps."""
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
@@ -80,9 +80,11 @@ cdef object take_rows(Rates *r, const int64_t[::1] row):
     cdef int64_t n = r.rows.n
     if not r.is_kept:
         return None
-    memory = rows.take(&r.rows)
+    answer = rows.take(&r.rows)
     if n > 0:
+        memory = answer
         table = <RateRow *>&memory[0]
-        for i in range(n):
-            table[i].job = row[table[i].job]
-    return memory.base
+        with nogil:
+            for i in range(n):
+                table[i].job = row[table[i].job]
+    return answer

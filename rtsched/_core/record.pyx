@@ -1,4 +1,4 @@
-"""Growing arrays of records, and the sums of a run and of a tuning window."""
+"""Records of jobs and layers, and the sums of a run and of a tuning window."""
 
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free

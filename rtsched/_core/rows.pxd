@@ -12,7 +12,8 @@ cdef struct Rows:
     char **blocks
     int n_blocks
     int row_bytes
-    int64_t n  # appended
+    # Of `append` only:
+    int64_t n
     char *next  # row of the last block
     char *end  # of the last block
 
@@ -30,7 +31,7 @@ cdef inline int64_t rows_in(int block) noexcept nogil:
 
 
 cdef inline int64_t rows_filled(const Rows *r, int block) noexcept nogil:
-    # By `append`; all blocks but the last are full.
+    # By `append`, of a block that is there; all but the last are full.
     return rows_in(block) if block < r.n_blocks - 1 else rows_in(block) - (r.end - r.next) // r.row_bytes
 
 

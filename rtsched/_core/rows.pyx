@@ -34,9 +34,11 @@ cdef extern from *:
         if (n_bytes < RTSCHED_LARGE_PAGE) return malloc(n_bytes);
     #if defined(__GNUC__)
         for (int i = 0; i < RTSCHED_N_SPARE; i++) {
-            size_t *block = __atomic_exchange_n(&rtsched_spare[i], NULL, __ATOMIC_ACQ_REL);
-            if (block && *block == n_bytes) return block;
-            free(block);
+            size_t *none = NULL, *block = __atomic_exchange_n(&rtsched_spare[i], NULL, __ATOMIC_ACQ_REL);
+            if (!block) continue;
+            if (*block == n_bytes) return block;
+            if (!__atomic_compare_exchange_n(&rtsched_spare[i], &none, block, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+                free(block); /* its place was taken meanwhile */
         }
     #endif
     #if defined(__linux__) && defined(MADV_HUGEPAGE)

@@ -17,11 +17,10 @@ from rtsched._core.types cimport CostRow, Job, Running, Tables
 cdef class TableOwner:
     # Keeps a problem's arrays alive and C-contiguous while `tables` points into them.
     cdef Tables tables
-    cdef object problem  # while its arrays are looked at
     cdef list arrays
-    cdef const int32_t *firsts(self, str name) except NULL
-    cdef const void *members(self, str firsts, str name, object dtype) except NULL
-    cdef const void *pointer(self, str name, object dtype, object shape) except NULL
+    cdef const int32_t *firsts(self, object problem, str name) except NULL
+    cdef const void *members(self, object problem, str firsts, str name, object dtype) except NULL
+    cdef const void *pointer(self, object problem, str name, object dtype, object shape) except NULL
     cdef const void *address(self, object array) except NULL
 
 

@@ -9,7 +9,7 @@ from rtsched._core.types cimport CostRow, Job, Tables
 
 import numpy as np
 
-from rtsched._kept import kept_for
+from rtsched._core.kept import kept_for
 
 
 cdef class TableOwner:
@@ -17,7 +17,6 @@ cdef class TableOwner:
 
     def __cinit__(self, problem):
         cdef Tables *t = &self.tables
-        self.problem = problem
         self.arrays = []
         n_tasks, n_layers, n_accelerators = problem.n_tasks, problem.n_layers, problem.n_accelerators
         n_blocks, n_subnets = len(problem.block_skip), len(problem.subnet_accuracy)
@@ -26,78 +25,77 @@ cdef class TableOwner:
         t.max_tiles = int(problem.accelerator_tiles.max())
         t.duration_ns, t.end_ns = problem.duration_ns, problem.end_ns
         int32, int64, double = np.int32, np.int64, np.float64
-        t.task_model = <const int32_t *>self.pointer("task_model", int32, (n_tasks,))
-        t.task_arrival = <const int32_t *>self.pointer("task_arrival", int32, (n_tasks,))
-        t.task_rate_hz = <const double *>self.pointer("task_rate_hz", double, (n_tasks,))
-        t.task_offset_ns = <const int64_t *>self.pointer("task_offset_ns", int64, (n_tasks,))
-        t.task_jitter_ns = <const int64_t *>self.pointer("task_jitter_ns", int64, (n_tasks,))
-        t.task_outstanding = <const int32_t *>self.pointer("task_outstanding", int32, (n_tasks,))
-        t.task_period_ns = <const int64_t *>self.pointer("task_period_ns", int64, (n_tasks,))
-        t.task_deadline_ns = <const int64_t *>self.pointer("task_deadline_ns", int64, (n_tasks,))
-        t.task_from_source = <const int8_t *>self.pointer("task_from_source", np.bool_, (n_tasks,))
-        t.task_in_order = <const int8_t *>self.pointer("task_in_order", np.bool_, (n_tasks,))
-        t.task_max_backlog = <const int32_t *>self.pointer("task_max_backlog", int32, (n_tasks,))
-        t.task_trigger = <const double *>self.pointer("task_trigger", double, (n_tasks,))
-        t.parent_first = self.firsts("parent_first")
-        t.child_first = self.firsts("child_first")
-        t.child_task = <const int32_t *>self.members("child_first", "child_task", int32)
-        t.ancestor_first = self.firsts("ancestor_first")
-        t.ancestor_task = <const int32_t *>self.members("ancestor_first", "ancestor_task", int32)
-        t.trace_first = self.firsts("trace_first")
-        t.trace_ns = <const int64_t *>self.members("trace_first", "trace_ns", int64)
-        t.priority_first = self.firsts("priority_first")
-        t.priority_value = <const int32_t *>self.members("priority_first", "priority_value", int32)
-        t.priority_upto = <const double *>self.members("priority_first", "priority_upto", double)
-        t.factor_sigma = <const double *>self.pointer("factor_sigma", double, (n_tasks,))
-        t.factor_first = self.firsts("factor_first")
-        t.factor_value = <const double *>self.members("factor_first", "factor_value", double)
+        t.task_model = <const int32_t *>self.pointer(problem, "task_model", int32, (n_tasks,))
+        t.task_arrival = <const int32_t *>self.pointer(problem, "task_arrival", int32, (n_tasks,))
+        t.task_rate_hz = <const double *>self.pointer(problem, "task_rate_hz", double, (n_tasks,))
+        t.task_offset_ns = <const int64_t *>self.pointer(problem, "task_offset_ns", int64, (n_tasks,))
+        t.task_jitter_ns = <const int64_t *>self.pointer(problem, "task_jitter_ns", int64, (n_tasks,))
+        t.task_outstanding = <const int32_t *>self.pointer(problem, "task_outstanding", int32, (n_tasks,))
+        t.task_period_ns = <const int64_t *>self.pointer(problem, "task_period_ns", int64, (n_tasks,))
+        t.task_deadline_ns = <const int64_t *>self.pointer(problem, "task_deadline_ns", int64, (n_tasks,))
+        t.task_from_source = <const int8_t *>self.pointer(problem, "task_from_source", np.bool_, (n_tasks,))
+        t.task_in_order = <const int8_t *>self.pointer(problem, "task_in_order", np.bool_, (n_tasks,))
+        t.task_max_backlog = <const int32_t *>self.pointer(problem, "task_max_backlog", int32, (n_tasks,))
+        t.task_trigger = <const double *>self.pointer(problem, "task_trigger", double, (n_tasks,))
+        t.parent_first = self.firsts(problem, "parent_first")
+        t.child_first = self.firsts(problem, "child_first")
+        t.child_task = <const int32_t *>self.members(problem, "child_first", "child_task", int32)
+        t.ancestor_first = self.firsts(problem, "ancestor_first")
+        t.ancestor_task = <const int32_t *>self.members(problem, "ancestor_first", "ancestor_task", int32)
+        t.trace_first = self.firsts(problem, "trace_first")
+        t.trace_ns = <const int64_t *>self.members(problem, "trace_first", "trace_ns", int64)
+        t.priority_first = self.firsts(problem, "priority_first")
+        t.priority_value = <const int32_t *>self.members(problem, "priority_first", "priority_value", int32)
+        t.priority_upto = <const double *>self.members(problem, "priority_first", "priority_upto", double)
+        t.factor_sigma = <const double *>self.pointer(problem, "factor_sigma", double, (n_tasks,))
+        t.factor_first = self.firsts(problem, "factor_first")
+        t.factor_value = <const double *>self.members(problem, "factor_first", "factor_value", double)
         t.has_factors = bool(problem.factor_sigma.any() or len(problem.factor_value))
         n_recorded = len(problem.recorded_ns)
-        t.recorded_first = self.firsts("recorded_first")
-        t.recorded_place = <const int32_t *>self.members("recorded_first", "recorded_place", int32)
-        t.recorded_ns = <const int64_t *>self.pointer("recorded_ns", int64, (n_recorded,))
-        t.recorded_sparsity = <const double *>self.pointer("recorded_sparsity", double, (n_recorded,))
+        t.recorded_first = self.firsts(problem, "recorded_first")
+        t.recorded_place = <const int32_t *>self.members(problem, "recorded_first", "recorded_place", int32)
+        t.recorded_ns = <const int64_t *>self.pointer(problem, "recorded_ns", int64, (n_recorded,))
+        t.recorded_sparsity = <const double *>self.pointer(problem, "recorded_sparsity", double, (n_recorded,))
         t.has_recorded, t.is_strict = n_recorded > 0, problem.is_strict
-        t.layer_sparsity = <const double *>self.pointer("layer_sparsity", double, (n_layers,))
+        t.layer_sparsity = <const double *>self.pointer(problem, "layer_sparsity", double, (n_layers,))
         n_models = len(problem.model_names)
-        t.model_first_subnet = <const int32_t *>self.pointer("model_first_subnet", int32, (n_models + 1,))
-        t.subnet_first_block = <const int32_t *>self.pointer("subnet_first_block", int32, (n_subnets + 1,))
-        t.block_first_layer = <const int32_t *>self.pointer("block_first_layer", int32, (n_blocks + 1,))
-        t.block_draw = <const int32_t *>self.pointer("block_draw", int32, (n_blocks,))
-        t.block_skip = <const double *>self.pointer("block_skip", double, (n_blocks,))
-        t.block_exit = <const double *>self.pointer("block_exit", double, (n_blocks,))
-        t.layer_block = <const int32_t *>self.pointer("layer_block", int32, (n_layers,))
+        t.model_first_subnet = <const int32_t *>self.pointer(problem, "model_first_subnet", int32, (n_models + 1,))
+        t.subnet_first_block = <const int32_t *>self.pointer(problem, "subnet_first_block", int32, (n_subnets + 1,))
+        t.block_first_layer = <const int32_t *>self.pointer(problem, "block_first_layer", int32, (n_blocks + 1,))
+        t.block_draw = <const int32_t *>self.pointer(problem, "block_draw", int32, (n_blocks,))
+        t.block_skip = <const double *>self.pointer(problem, "block_skip", double, (n_blocks,))
+        t.block_exit = <const double *>self.pointer(problem, "block_exit", double, (n_blocks,))
+        t.layer_block = <const int32_t *>self.pointer(problem, "layer_block", int32, (n_layers,))
         if problem.costs.dtype.itemsize != sizeof(CostRow):
             raise ValueError(f"a cost row has {sizeof(CostRow)} bytes, got {problem.costs.dtype.itemsize}")
-        t.costs = <const CostRow *>self.pointer("costs", problem.costs.dtype, (n_layers, t.n_options))
+        t.costs = <const CostRow *>self.pointer(problem, "costs", problem.costs.dtype, (n_layers, t.n_options))
         t.t_iso_ns = <const int64_t *>self.address(np.ascontiguousarray(problem.costs["t_iso_ns"]))
-        t.layer_worst_energy_j = <const double *>self.pointer("layer_worst_energy_j", double, (n_layers,))
-        t.layer_reference_ns = <const int64_t *>self.pointer("layer_reference_ns", int64, (n_layers,))
-        t.togo_mean_ns = <const int64_t *>self.pointer("togo_mean_ns", int64, (n_layers, t.max_tiles))
-        t.togo_min_ns = <const int64_t *>self.pointer("togo_min_ns", int64, (n_layers, t.max_tiles))
-        t.after_mean_ns = <const int64_t *>self.pointer("after_mean_ns", int64, (n_layers, t.max_tiles))
-        t.after_min_ns = <const int64_t *>self.pointer("after_min_ns", int64, (n_layers, t.max_tiles))
-        t.accelerator_tiles = <const int32_t *>self.pointer("accelerator_tiles", int32, (n_accelerators,))
-        t.option_first = <const int32_t *>self.pointer("option_first", int32, (n_accelerators + 1,))
-        t.port_bytes_per_ns = <const double *>self.pointer("port_bytes_per_ns", double, (n_accelerators,))
+        t.layer_worst_energy_j = <const double *>self.pointer(problem, "layer_worst_energy_j", double, (n_layers,))
+        t.layer_reference_ns = <const int64_t *>self.pointer(problem, "layer_reference_ns", int64, (n_layers,))
+        t.togo_mean_ns = <const int64_t *>self.pointer(problem, "togo_mean_ns", int64, (n_layers, t.max_tiles))
+        t.togo_min_ns = <const int64_t *>self.pointer(problem, "togo_min_ns", int64, (n_layers, t.max_tiles))
+        t.after_mean_ns = <const int64_t *>self.pointer(problem, "after_mean_ns", int64, (n_layers, t.max_tiles))
+        t.after_min_ns = <const int64_t *>self.pointer(problem, "after_min_ns", int64, (n_layers, t.max_tiles))
+        t.accelerator_tiles = <const int32_t *>self.pointer(problem, "accelerator_tiles", int32, (n_accelerators,))
+        t.option_first = <const int32_t *>self.pointer(problem, "option_first", int32, (n_accelerators + 1,))
+        t.port_bytes_per_ns = <const double *>self.pointer(problem, "port_bytes_per_ns", double, (n_accelerators,))
         t.peak_bytes_per_ns, t.l2_bytes_per_ns = problem.peak_bytes_per_ns, problem.l2_bytes_per_ns
         t.n_efficiency = len(problem.efficiency)
-        t.efficiency = <const double *>self.pointer("efficiency", double, (t.n_efficiency,))
+        t.efficiency = <const double *>self.pointer(problem, "efficiency", double, (t.n_efficiency,))
         t.is_fair, t.has_switch = problem.is_fair, problem.has_switch
         t.regroup_ns, t.dram_j_per_byte = problem.regroup_ns, problem.dram_j_per_byte
-        self.problem = None  # so that it need not stay for its tables
 
-    cdef const int32_t *firsts(self, str name) except NULL:
+    cdef const int32_t *firsts(self, object problem, str name) except NULL:
         """Where each task's members begin."""
-        return <const int32_t *>self.pointer(name, np.int32, (self.tables.n_tasks + 1,))
+        return <const int32_t *>self.pointer(problem, name, np.int32, (self.tables.n_tasks + 1,))
 
-    cdef const void *members(self, str firsts, str name, object dtype) except NULL:
+    cdef const void *members(self, object problem, str firsts, str name, object dtype) except NULL:
         """The members of all tasks."""
-        return self.pointer(name, dtype, (int(getattr(self.problem, firsts)[self.tables.n_tasks]),))
+        return self.pointer(problem, name, dtype, (int(getattr(problem, firsts)[self.tables.n_tasks]),))
 
-    cdef const void *pointer(self, str name, object dtype, object shape) except NULL:
+    cdef const void *pointer(self, object problem, str name, object dtype, object shape) except NULL:
         """The address of an attribute's data, after a check of its type and shape."""
-        array = getattr(self.problem, name)
+        array = getattr(problem, name)
         if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
             raise ValueError(f"{name} must be a contiguous array of {dtype} and shape {shape}, got {array.dtype} and {array.shape}")
         return self.address(array)

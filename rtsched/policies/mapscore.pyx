@@ -15,7 +15,7 @@ from rtsched._core.types cimport Job, lowest_bit
 import numpy as np
 
 from rtsched._core.roles import ContractError
-from rtsched._kept import kept_for
+from rtsched._core.kept import kept_for
 from rtsched.policies.roles import Setting
 
 cdef enum:
@@ -131,7 +131,7 @@ cdef class MapScore(NativeMapper):
     cpdef object start(self, object problem):
         cdef MapScore run = type(self)(**{one.name: getattr(self, one.name) for one in self.settings})
         n = problem.n_accelerators
-        run.terms = kept_for(problem, terms_of, self.preference, self.starvation)
+        run.terms = kept_for(problem, terms_of, self.preference, self.starvation).view()
         run.last, run.flush_bytes = np.full(n, -1, dtype=np.intc), np.zeros(n)
         run.parameters = run.weights = np.array([self.alpha, self.beta])
         latest_ns = problem.end_ns + int(problem.task_deadline_ns.max())

@@ -4,7 +4,6 @@ Kim et al., "MoCA: Memory-Centric, Adaptive Execution for Multi-Tenant Deep Neur
 """
 
 from cython cimport final
-from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
 
@@ -34,7 +33,7 @@ cdef struct Unit:
     int n  # even: after an odd number comes one that changes no sum
     double demand[UNIT]
     double floor[UNIT]
-    double score[UNIT]
+    double score[UNIT]  # its priority at first
     double allocation[UNIT]
     double is_open[UNIT]  # 1; 0 once it is settled at its floor or its demand. A factor: a branch would not be foreseen
     double left_ns[UNIT]  # of its job
@@ -57,13 +56,13 @@ cdef inline int units_for(int n) noexcept nogil:
 
 
 cdef inline double down(double x) noexcept nogil:
-    # The floor of what is not negative; above 2^52 to one or two. Unlike a conversion to an integer it becomes vectors.
+    # The floor of what is not negative, above 2^52 to one or two. Unlike a conversion to an integer it becomes vectors.
     cdef double near = (x + WHOLE) - WHOLE
     return near - (1.0 if near > x else 0.0)
 
 
 cdef inline double up(double x) noexcept nogil:
-    # Its ceiling.
+    # The ceiling, likewise.
     cdef double near = (x + WHOLE) - WHOLE
     return near + (1.0 if near < x else 0.0)
 
@@ -289,8 +288,8 @@ cdef class MocaRegulator(NativeRegulator):
                 u.loaded_bytes[k], u.n_tiles[k] = <double>(r.bytes - r.switch_bytes), r.n_tiles
             if u.n % 2 == 1:
                 k = u.n
-                u.demand[k] = u.is_open[k] = u.allocation[k] = u.left_ns[k] = u.slack_ns[k] = u.score[k] = u.loaded_bytes[k] = 0.0
-                u.n_tiles[k] = 1.0
+                u.demand[k] = u.is_open[k] = u.allocation[k] = u.left_ns[k] = u.score[k] = u.loaded_bytes[k] = 0.0
+                u.slack_ns[k] = u.n_tiles[k] = 1.0  # its counter would be of no use, and is not used
                 u.n += 1
         set_scores(self.units, units_for(n), self.urgency_weight, self.urgency_cap)
 
@@ -325,7 +324,8 @@ cdef class MocaRegulator(NativeRegulator):
         cdef double total = 0.0
         for i in range(s.memory.n_running):
             r = &s.memory.running[s.running[i]]
-            caps[i] = r.cap_bytes_per_ns if r.start_ns < s.now_ns else INFINITY
+            if r.start_ns < s.now_ns:
+                caps[i] = r.cap_bytes_per_ns
         if overflow <= 0.0:
             return
         self.look(s, n)

@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, realloc
 
 from rtsched._core cimport heap
-from rtsched._core.heap cimport Entry, Heap, before, first_of
+from rtsched._core.heap cimport Entry, Heap, before
 from rtsched._core.roles cimport Dispatch, DispatchList
 from rtsched._core.state cimport State, latency_ns
 from rtsched._core.types cimport NEVER_NS, Job
@@ -16,7 +16,7 @@ from rtsched.policies.static cimport StaticPartition
 
 import numpy as np
 
-from rtsched._kept import kept_for
+from rtsched._core.kept import kept_for
 from rtsched.policies.roles import Setting
 from rtsched.policies.static import GROUPS, LATE, PATIENCE, QUEUES, fastest_group, groups_of
 from rtsched.workload.scenario import MAX_PRIORITY
@@ -229,9 +229,7 @@ cdef class MocaScheduler(StaticPartition):
             return HEAVY
         if waiting[LIGHT].n == 0 or waiting[HEAVY].n == 0:
             return LIGHT
-        return LIGHT if before(
-            &waiting[LIGHT].entries[first_of(&waiting[LIGHT])], &waiting[HEAVY].entries[first_of(&waiting[HEAVY])]
-        ) else HEAVY
+        return LIGHT if before(&waiting[LIGHT].entries[0], &waiting[HEAVY].entries[0]) else HEAVY
 
 
 cdef int fastest_tiles(const State *s, const Job *job, int accelerator, int least, int most) noexcept nogil:
@@ -275,4 +273,6 @@ def average_demand(problem, groups):
     subnet = problem.model_first_subnet[problem.task_model]
     options = problem.option_first[where] + sizes[where] - 1
     moved = [problem.costs["dram_bytes"][bounds[i] : bounds[i + 1], option].sum() for i, option in zip(subnet, options, strict=True)]
-    return np.array(moved, dtype=np.float64) / alone_ns
+    demand = np.array(moved, dtype=np.float64) / alone_ns
+    demand.setflags(write=False)
+    return demand

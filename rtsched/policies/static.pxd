@@ -24,7 +24,7 @@ cdef class StaticPartition(NativeMapper):
     cdef Queue order
     cdef readonly double patience
     cdef bint is_late_last
-    cdef Heap waiting[2 * N_KINDS]  # the waiting jobs of each kind by their place in the queue, then those that come last; scratch
+    cdef Heap waiting[2 * N_KINDS]  # the waiting jobs of each kind, then those that come last; scratch
     cdef const int[::1] size  # [accelerator]: tiles of a group
     cdef const int[::1] n_groups  # [accelerator]
     cdef const int64_t[:, ::1] time_ns  # [task, accelerator]: of the whole job; 0: cannot run there
@@ -36,12 +36,13 @@ cdef class StaticPartition(NativeMapper):
     cdef int n_running[N_KINDS]  # jobs on tiles; known while the queue is looked at
     # What a subclass sees of a problem, in the object of one run.
     cdef int prepare(self, object problem) except -1
-    # The parts of `assign`: count what is free; dispatch a job to a group; fill the groups that are left from the queue.
+    # The parts of `assign`: count what is free; dispatch a job to a group; fill the groups that are left from the queue. They call
+    # each other directly, so that only `is_queued` and `choose` may be overridden.
     cdef void look(self, const State *s) noexcept nogil
     cdef void count_kinds(self, const State *s, const DispatchList *dispatches) noexcept nogil
     cdef int give(self, const State *s, DispatchList *dispatches, int slot, int accelerator, int n_layers) except -1 nogil
     cdef int fill(self, const State *s, DispatchList *dispatches, int n_layers) except -1 nogil
-    # Whether a ready job is in the queue, and from which of two that wait the next job comes.
+    # Whether a ready job is in the queue, and from which of two that wait, the first of each first, the next job comes.
     cdef bint is_queued(self, const State *s, const Job *job) noexcept nogil
     cdef int choose(self, const State *s, const Heap *waiting) noexcept nogil
     cdef bint is_lost(self, const State *s, const Job *job) noexcept nogil

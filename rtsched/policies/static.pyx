@@ -17,7 +17,7 @@ from rtsched._core.types cimport Job
 
 import numpy as np
 
-from rtsched._kept import kept_for
+from rtsched._core.kept import kept_for
 from rtsched.errors import InputError
 from rtsched.policies.roles import Policy, Setting
 
@@ -161,7 +161,8 @@ cdef class StaticPartition(NativeMapper):
         return run
 
     cdef int prepare(self, object problem) except -1:
-        self.n_groups, self.size, self.time_ns, self.alone_ns, self.first_ns = kept_for(problem, groups_of, self.groups)
+        kept = kept_for(problem, groups_of, self.groups)
+        self.n_groups, self.size, self.time_ns, self.alone_ns, self.first_ns = [array.view() for array in kept]
         self.n_free = np.zeros(problem.n_accelerators, dtype=np.intc)
         self.kinds = np.zeros(problem.n_tasks, dtype=np.uint8)
         return 0
@@ -201,7 +202,8 @@ cdef class StaticPartition(NativeMapper):
     @final
     cdef int fill(self, const State *s, DispatchList *dispatches, int n_layers) except -1 nogil:
         cdef const Job *job
-        cdef int row, slot, a, kind, first
+        cdef int row, slot, a, i, kind, first
+        cdef bint is_ordered = False
         if self.n_left == 0:
             return 0
         self.count_kinds(s, dispatches)
@@ -213,6 +215,8 @@ cdef class StaticPartition(NativeMapper):
             if self.is_queued(s, job):
                 kind = self.kinds[job.task] + (N_KINDS if self.is_lost(s, job) else 0)
                 heap.append(&self.waiting[kind], Entry(self.rank(s, job), job.release_ns, job.frame, job.task, slot))
+        for kind in range(2 * N_KINDS):
+            heap.bring_first(&self.waiting[kind])
         while self.n_left > 0:
             first = 0 if self.waiting[0].n + self.waiting[1].n > 0 else N_KINDS
             if self.waiting[first].n + self.waiting[first + 1].n == 0:
@@ -220,11 +224,17 @@ cdef class StaticPartition(NativeMapper):
             kind = self.choose(s, &self.waiting[first])
             if self.waiting[first + kind].n == 0:
                 kind = 1 - kind
-            slot = heap.take_first(&self.waiting[first + kind]).handle
+            slot = self.waiting[first + kind].entries[0].handle
             a = self.fastest(s.jobs[slot].task, s.t.n_accelerators)
             if a >= 0:
                 self.give(s, dispatches, slot, a, n_layers)
                 self.n_running[self.kinds[s.jobs[slot].task]] += 1
+            if self.n_left > 0:  # mostly one group is free, and one look enough
+                if not is_ordered:
+                    for i in range(2 * N_KINDS):
+                        heap.put_in_order(&self.waiting[i])
+                    is_ordered = True
+                heap.pop(&self.waiting[first + kind])
         return 0
 
     @final

@@ -52,14 +52,10 @@ class HeapMachine(RuleBasedStateMachine):
 TestHeap = HeapMachine.TestCase
 
 
-@given(st.lists(st.tuples(small, small, st.integers(0, 2), st.integers(0, 9)), min_size=1, max_size=40), st.data())
-def test_the_first_of_entries_in_no_order(keys, data):
-    queue, model = UnorderedHandles(), {}
+@given(st.lists(st.tuples(small, small, st.integers(0, 2), st.integers(0, 9)), min_size=1, max_size=40), st.booleans())
+def test_entries_in_no_order(keys, is_looked_at):
+    queue = UnorderedHandles()
     for handle, key in enumerate(keys):
         queue.append(*key, handle)
-        model[handle] = key
-        while model and data.draw(st.integers(0, 3)) == 0:
-            first = queue.take_first()
-            assert model.pop(first) == min([*model.values(), keys[first]])
-    taken = [model[queue.take_first()] for _ in range(len(model))]
-    assert taken == sorted(model.values())
+        assert not is_looked_at or keys[queue.first()] == min(keys[: handle + 1])
+    assert [keys[handle] for handle in queue.pop_all()] == sorted(keys)

@@ -6,7 +6,7 @@ import weakref
 import pytest
 from builders import once, problem_of
 
-from rtsched._kept import kept_for
+from rtsched._core.kept import kept_for
 from rtsched.policies.registry import policy_names
 from rtsched.run import run
 

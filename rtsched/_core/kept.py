@@ -18,11 +18,17 @@ def kept_for(problem: Any, make: Callable[..., Any], *given: Any) -> Any:
     ----------
     problem : rtsched.problem.Problem
     make : callable
-        Called twice where two threads are the first to ask; one answer stays.
+        Called more than once where several threads are the first to ask; one answer stays.
     given : hashable
+
+    Returns
+    -------
+    object
+        Shared: arrays must not be written to, and a run takes a view of its own of those whose buffer it reads.
     """
     answers = _kept.setdefault(problem, {})
     key = (make, *given)
-    if key not in answers:
-        answers.setdefault(key, make(problem, *given))
-    return answers[key]
+    try:
+        return answers[key]
+    except KeyError:
+        return answers.setdefault(key, make(problem, *given))
