@@ -3,7 +3,7 @@
 ::
 
     pip install simpy
-    python benchmarks/compare_baselines.py [--jobs 100] [--repeats 5]
+    python benchmarks/compare_baselines.py [--jobs 1200] [--repeats 5]
 
 All programs take turns in one run on one machine, and CPU seconds are compared, since machines differ and are shared. The workload is
 `jittered` of benchmarks/suite/workloads.py: 16 models of 50 layers on four unequal accelerators under max-min sharing. SimPy is left out
@@ -88,7 +88,7 @@ def contestants(jobs: int, folder: str) -> dict[str, Callable[[], float]]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=100, help="frames of each model [default: 100]")
+    parser.add_argument("--jobs", type=int, default=1200, help="frames of each model [default: 1200, which take as long as SimPy's share]")
     parser.add_argument("--repeats", type=int, default=5, help="of every program, in turns [default: 5]")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -90,6 +90,8 @@ def main() -> None:
     }
     table("recorded", names, rows, repeats)
     table("mapper in Python", ["least laxity"], {"": cells(problem, (LeastLaxity(),))}, repeats)
+    policies = ("static", "moca-scheduler-only", "moca")
+    table("eight tiles", list(policies), {"moca_c": cells(rtsched.compile("moca_c", duration_s=2.0), policies)}, repeats)
 
 
 if __name__ == "__main__":
