@@ -14,8 +14,8 @@ from rtsched._core.types cimport Job, lowest_bit
 
 import numpy as np
 
-from rtsched._core.roles import ContractError
 from rtsched._core.kept import kept_for
+from rtsched._core.roles import ContractError
 from rtsched.policies.roles import Setting
 
 cdef enum:
